@@ -1,0 +1,97 @@
+// Settings: environment → one validated, typed object. The only reader of `process.env`; every variable here stands in
+// the README's table.
+
+import { resolve } from 'node:path';
+
+export interface Config {
+  port: number;
+  host: string;
+  databaseUrl: string | null;
+  redisUrl: string | null;
+  /** Where standalone keeps its database and credentials. */
+  dataDir: string;
+  bootstrapApiKey: string | null;
+  bootstrapWorkspace: string | null;
+  /** Number of step queues; runs are spread over them by id. */
+  stepQueues: number;
+  /** Key prefix of every queue; tests use one each. */
+  queuePrefix: string;
+  workerConcurrency: number;
+  leaseMs: number;
+  heartbeatMs: number;
+  sweepMs: number;
+  /** Modules that export tools made with `defineTool`. */
+  toolModules: string[];
+  logLevel: string;
+  /** Open connections to Postgres per process and purpose. */
+  databasePool: number;
+  /** Where a worker answers health and metrics; null: nowhere. */
+  workerPort: number | null;
+  /** How long a stopping process lets running steps finish. */
+  drainMs: number;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads and checks the settings; throws one error that names every bad variable and what it may be. */
+export function loadConfig(env: Environment = process.env): Config {
+  const problems: string[] = [];
+  const text = (name: string) => env[name]?.trim() || null;
+
+  const integer = (name: string, fallback: number, min: number, max: number): number => {
+    const raw = text(name);
+    if (raw === null) return fallback;
+    const value = Number(raw);
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    problems.push(`${name} must be a whole number from ${min} to ${max}, not "${raw}"`);
+    return fallback;
+  };
+
+  const url = (name: string, protocols: string[]): string | null => {
+    const raw = text(name);
+    if (raw === null) return null;
+    if (URL.canParse(raw) && protocols.includes(new URL(raw).protocol)) return raw;
+    problems.push(`${name} must be a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+    return null;
+  };
+
+  const pattern = (name: string, expected: RegExp, says: string): string | null => {
+    const raw = text(name);
+    if (raw === null || expected.test(raw)) return raw;
+    problems.push(`${name} ${says}`);
+    return null;
+  };
+
+  const leaseMs = integer('LEASE_MS', 7_000, 500, 600_000);
+  const config: Config = {
+    port: integer('PORT', 3000, 0, 65_535),
+    host: text('HOST') ?? '0.0.0.0',
+    databaseUrl: url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    redisUrl: url('REDIS_URL', ['redis:', 'rediss:']),
+    dataDir: resolve(text('HOLDPOINT_DATA_DIR') ?? '.holdpoint'),
+    bootstrapApiKey: pattern(
+      'HOLDPOINT_BOOTSTRAP_API_KEY',
+      /^sk_[A-Za-z0-9_-]{20,200}$/,
+      'must be "sk_" and at least 20 letters, digits, "_" or "-"; `openssl rand -hex 32` makes a good one',
+    ),
+    bootstrapWorkspace: pattern(
+      'HOLDPOINT_BOOTSTRAP_WORKSPACE',
+      /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+      'must be a slug: lower-case letters, digits and inner hyphens, at most 63',
+    ),
+    stepQueues: integer('STEP_QUEUES', 1, 1, 256),
+    queuePrefix: pattern('HOLDPOINT_QUEUE_PREFIX', /^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 letters, digits, "_" or "-"') ?? 'hp',
+    workerConcurrency: integer('WORKER_CONCURRENCY', 50, 1, 1_000),
+    leaseMs,
+    heartbeatMs: integer('HEARTBEAT_MS', Math.max(100, Math.floor(leaseMs / 3.5)), 50, 600_000),
+    sweepMs: integer('SWEEP_MS', 2_000, 100, 600_000),
+    toolModules: (text('HOLDPOINT_TOOLS') ?? '').split(',').map((part) => part.trim()).filter(Boolean),
+    logLevel: pattern('LOG_LEVEL', /^(trace|debug|info|warn|error|fatal|silent)$/, 'must be trace, debug, info, warn, error, fatal or silent') ?? 'info',
+    databasePool: integer('DATABASE_POOL', 10, 2, 200),
+    workerPort: text('WORKER_PORT') === null ? null : integer('WORKER_PORT', 0, 0, 65_535),
+    drainMs: integer('DRAIN_MS', 20_000, 0, 600_000),
+  };
+  if (config.heartbeatMs * 2 > config.leaseMs) problems.push('HEARTBEAT_MS must be at most half of LEASE_MS, or leases end while their worker lives');
+  if (problems.length > 0) throw new Error(`Holdpoint cannot start with these settings:\n${problems.map((p) => `  * ${p}`).join('\n')}`);
+  return config;
+}

@@ -1,0 +1,69 @@
+// What happened, as rows: each event names the step runs it opened, moved and closed, so that folding a run's events
+// gives its marking. That fold is the check of the invariants and the source of snapshots, replay and rollback.
+
+import type { JsonObject } from './json.ts';
+import type { OpenStep, StepRef, StepRunStatus } from './run.ts';
+
+export type EventType =
+  | 'run.created'
+  | 'run.completed'
+  | 'run.failed'
+  | 'run.cancel_requested'
+  | 'run.cancel_expired'
+  | 'run.cleanup_started'
+  | 'run.cancelled'
+  | 'step.started'
+  | 'step.completed'
+  | 'step.failed'
+  | 'step.paused'
+  | 'attempt.failed'
+  | 'lease.expired';
+
+/** An open step run as stored: fields at their initial value (attempt 1, else 0) are left out. */
+export type Mark = StepRef & Pick<OpenStep, 'status'> & Partial<OpenStep>;
+export type ClosedMark = StepRef & { status: StepRunStatus };
+
+export interface EventData {
+  opened?: Mark[];
+  moved?: Mark[];
+  closed?: ClosedMark[];
+  /** What else there is to say: an error's code and message, a reason, a delay; never outputs, which stand in the step row. */
+  detail?: JsonObject;
+}
+
+export interface RunEvent {
+  seq: number;
+  type: EventType;
+  step: string | null;
+  visit: number | null;
+  actor: string;
+  data: EventData;
+}
+
+export function packMark(open: OpenStep): Mark {
+  const mark: Mark = { step: open.step, visit: open.visit, status: open.status };
+  if (open.attempt !== 1) mark.attempt = open.attempt;
+  if (open.fence !== 0) mark.fence = open.fence;
+  if (open.epoch !== 0) mark.epoch = open.epoch;
+  if (open.lost !== 0) mark.lost = open.lost;
+  if (open.dueAt !== undefined) mark.dueAt = open.dueAt;
+  if (open.since !== undefined) mark.since = open.since;
+  if (open.awaits !== undefined) mark.awaits = open.awaits;
+  if (open.pauseId !== undefined) mark.pauseId = open.pauseId;
+  if (open.urgent) mark.urgent = true;
+  return mark;
+}
+
+export function unpackMark(mark: Mark): OpenStep {
+  return { attempt: 1, fence: 0, epoch: 0, lost: 0, ...mark };
+}
+
+/** The marking that the events of a run, in order, lead to. */
+export function foldEvents(events: Iterable<Pick<RunEvent, 'data'>>): OpenStep[] {
+  const open = new Map<string, OpenStep>();
+  for (const { data } of events) {
+    for (const { step, visit } of data.closed ?? []) open.delete(`${step}.${visit}`);
+    for (const mark of [...(data.opened ?? []), ...(data.moved ?? [])]) open.set(`${mark.step}.${mark.visit}`, unpackMark(mark));
+  }
+  return [...open.values()];
+}

@@ -1,0 +1,203 @@
+// Reads an expression's characters before the JEXL grammar does: finds where `${…}` ends, takes string literals out (the
+// grammar's own lexer mishandles escapes), writes hyphenated step ids in a form it accepts, and refuses what it would
+// accept by mistake. It knows tokens and brackets; what they mean is core/expression-tree.ts.
+
+import { ExpressionFault } from './expression-fault.ts';
+
+export const MAX_SOURCE_CHARS = 10_000;
+/** The grammar's parser nests one sub-parser per bracket and per ternary; these keep its cost linear and its stack low. */
+const MAX_BRACKETS = 32;
+const MAX_TERNARIES = 64;
+
+/** Property names through which JavaScript reaches code: refused by name, although own properties alone are ever read. */
+const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** An expression as the grammar may read it: each string literal is replaced by a quoted mark that `text` resolves. */
+export interface Scanned {
+  source: string;
+  /** The text behind a mark; any other string is answered as it is. */
+  text(mark: string): string;
+  /** Puts the literals back, for a message. */
+  restore(message: string): string;
+}
+
+const IDENTIFIER = /[A-Za-zа-яА-Я_$À-ÖØ-öø-ÿ][A-Za-zа-яА-Я0-9_$À-ÖØ-öø-ÿ]*/y;
+const NUMBER = /\d+(?:\.\d+)?/y;
+const STEP_PATH = /\s*\.\s*([A-Za-z0-9_-]+)/y;
+const OPENING = /\s*\(/y;
+const SPACES = /\s+/y;
+const OPERATORS = /\/\/|==|!=|>=|<=|&&|\|\||[.,:?|+\-*/%^<>!()[\]{}]/y;
+const CLOSES: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f' };
+
+export function isReservedName(name: string): boolean {
+  return RESERVED.has(name);
+}
+
+export function refuseReserved(name: string): void {
+  if (RESERVED.has(name)) throw new ExpressionFault(`uses "${name}", which expressions can neither read nor write`);
+}
+
+/** The index of the brace that ends what begins at `start`, past nested brackets and quotes; -1 when there is none. */
+export function findClosingBrace(text: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < text.length; at++) {
+    const char = text[at]!;
+    if (char === '"' || char === "'") {
+      at = findClosingQuote(text, at);
+      if (at === -1) return -1;
+    } else if (char === '{') depth += 1;
+    else if (char === '}') {
+      if (depth === 0) return at;
+      depth -= 1;
+    }
+  }
+  return -1;
+}
+
+/** Checks the characters of an expression and prepares it for the grammar; throws `ExpressionFault`. */
+export function scanExpression(source: string): Scanned {
+  if (source.length > MAX_SOURCE_CHARS) throw new ExpressionFault(`is longer than ${MAX_SOURCE_CHARS} characters`);
+  const scanner = new Scanner(source);
+  return scanner.scan();
+}
+
+class Scanner {
+  readonly #source: string;
+  readonly #literals: string[] = [];
+  readonly #open: string[] = [];
+  #at = 0;
+  #out = '';
+  /** The last token that was not white space. */
+  #last = '';
+  #ternaries = 0;
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  scan(): Scanned {
+    while (this.#at < this.#source.length) this.#next();
+    if (this.#open.length > 0) throw new ExpressionFault(`has a "${this.#open.at(-1)}" that is never closed`);
+    const literals = this.#literals;
+    return {
+      source: this.#out,
+      text: (mark) => (mark.startsWith('§') ? literals[Number(mark.slice(1))]! : mark),
+      restore: (message) => message.replace(/"§(\d+)"/g, (_, index) => JSON.stringify(literals[Number(index)])),
+    };
+  }
+
+  #next(): void {
+    const char = this.#source[this.#at]!;
+    if (this.#match(SPACES)) this.#out += ' ';
+    else if (char === '"' || char === "'") this.#literal();
+    else if (this.#identifier() || this.#number()) return;
+    else if (!this.#operator()) throw new ExpressionFault(describeUnexpected(char, this.#at));
+  }
+
+  #literal(): void {
+    const end = findClosingQuote(this.#source, this.#at);
+    if (end === -1) throw new ExpressionFault(`has a text that begins at character ${this.#at + 1} and never ends`);
+    this.#mark(readEscapes(this.#source.slice(this.#at + 1, end)));
+    this.#at = end + 1;
+    this.#last = 'text';
+  }
+
+  #identifier(): boolean {
+    const name = this.#match(IDENTIFIER);
+    if (name === null) return false;
+    refuseReserved(name);
+    const isPath = this.#last === '.';
+    const isCalled = this.#isCalled();
+    if (isPath && isCalled)
+      throw new ExpressionFault(`calls .${name}(…) on a value; write ${name}(value) or value|${name}`);
+    // The grammar allows `?` behind `x|f()`, but not behind `x|f`, which means the same.
+    this.#out += this.#last === '|' && !isCalled ? `${name}()` : name;
+    this.#last = name;
+    if (name === 'steps' && !isPath) this.#stepPath();
+    return true;
+  }
+
+  #isCalled(): boolean {
+    OPENING.lastIndex = this.#at;
+    return OPENING.test(this.#source);
+  }
+
+  /** Step ids may hold hyphens, which the grammar would read as minus; nothing else can follow `steps.`. */
+  #stepPath(): void {
+    STEP_PATH.lastIndex = this.#at;
+    const id = STEP_PATH.exec(this.#source)?.[1];
+    if (id === undefined) return;
+    this.#at = STEP_PATH.lastIndex;
+    refuseReserved(id);
+    this.#out += '[';
+    this.#mark(id);
+    this.#out += ']';
+    this.#last = ']';
+  }
+
+  #number(): boolean {
+    const digits = this.#match(NUMBER);
+    if (digits === null) return false;
+    if (this.#last === '.')
+      throw new ExpressionFault(`has .${digits}; an element of a list is written [${digits}], a fraction 0.${digits}`);
+    if (this.#open.at(-1) === '{' && (this.#last === '{' || this.#last === ',')) {
+      throw new ExpressionFault(`has the number ${digits} as a key; write it in quotes`);
+    }
+    this.#out += digits;
+    this.#last = digits;
+    return true;
+  }
+
+  #operator(): boolean {
+    const token = this.#match(OPERATORS);
+    if (token === null) return false;
+    if (token === '?') this.#ternaries += 1;
+    if (token in CLOSES) this.#open.push(token);
+    else if (token === ')' || token === ']' || token === '}') {
+      const opened = this.#open.pop();
+      if (opened === undefined || CLOSES[opened] !== token)
+        throw new ExpressionFault(`has a "${token}" that closes nothing`);
+    }
+    if (this.#open.length > MAX_BRACKETS || this.#ternaries > MAX_TERNARIES)
+      throw new ExpressionFault('is nested too deeply');
+    this.#out += token;
+    this.#last = token;
+    return true;
+  }
+
+  #match(pattern: RegExp): string | null {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#source);
+    if (found === null) return null;
+    this.#at = pattern.lastIndex;
+    return found[0];
+  }
+
+  #mark(text: string): void {
+    this.#out += `"§${this.#literals.push(text) - 1}"`;
+  }
+}
+
+function findClosingQuote(text: string, start: number): number {
+  const quote = text[start];
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at += 1;
+    else if (text[at] === quote) return at;
+  }
+  return -1;
+}
+
+function readEscapes(text: string): string {
+  if (!text.includes('\\')) return text;
+  return text.replace(/\\(?:u([0-9A-Fa-f]{4})|([\s\S]))/g, (_, hex: string | undefined, char: string | undefined) =>
+    hex === undefined ? (ESCAPES[char!] ?? char!) : String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+function describeUnexpected(char: string, at: number): string {
+  const place = `has an unexpected ${JSON.stringify(char)} at character ${at + 1}`;
+  if (char === '=') return `${place}; equality is written ==`;
+  if (char === '&') return `${place}; "and" is written &&`;
+  return place;
+}

@@ -1,0 +1,198 @@
+// An expression as a tree that may be walked: the JEXL grammar's own tree, checked node by node and written in our words.
+// The grammar is @pawel-up/jexl's; its evaluator is never called. What a node computes is core/expression-evaluate.ts.
+
+import { type ASTNode, Jexl } from '@pawel-up/jexl';
+import { ExpressionFault } from './expression-fault.ts';
+import { type ExpressionFunction, FUNCTIONS } from './expression-functions.ts';
+import { refuseReserved, type Scanned, scanExpression } from './expression-scan.ts';
+import type { Json } from './json.ts';
+
+export const ROOTS = ['data', 'steps', 'run', 'context', 'item', 'index'] as const;
+export type Root = (typeof ROOTS)[number];
+
+export type Node =
+  | { kind: 'value'; value: Json }
+  | { kind: 'root'; name: Root }
+  /** The element that the filter around it looks at. */
+  | { kind: 'element' }
+  | { kind: 'property'; of: Node; name: string }
+  | { kind: 'index'; of: Node; by: Node }
+  | { kind: 'filter'; of: Node; where: Node }
+  | { kind: 'unary'; operator: string; of: Node }
+  | { kind: 'binary'; operator: string; left: Node; right: Node }
+  /** Without `then` the test's own value is taken (`a ?: b`). */
+  | { kind: 'choice'; test: Node; then: Node | null; otherwise: Node }
+  | { kind: 'call'; call: ExpressionFunction['call']; args: Node[] }
+  | { kind: 'list'; items: Node[] }
+  | { kind: 'object'; entries: [string, Node][] };
+
+export type Reads = ReadonlySet<string> | 'all';
+
+/** Bounds our own recursion, here and in the evaluator. */
+const MAX_DEPTH = 250;
+
+const NO_READS: ReadonlySet<string> = new Set();
+
+const grammar = new Jexl();
+// Without a prototype, so that `data.toString` is a name like any other and finds no inherited function.
+grammar.grammar.elements = Object.assign(Object.create(null), grammar.grammar.elements);
+
+/** Parses bare JEXL; throws `ExpressionFault` with what is wrong as a predicate ("is empty"). */
+export function parseTree(source: string): { tree: Node; reads: Reads } {
+  const scanned = scanExpression(source);
+  if (scanned.source.trim() === '') throw new ExpressionFault('is empty');
+  const builder = new TreeBuilder(scanned);
+  const tree = builder.build(parseGrammar(scanned));
+  return { tree, reads: builder.reads };
+}
+
+function parseGrammar(scanned: Scanned): ASTNode | null {
+  try {
+    return grammar.compile(scanned.source)._ast;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ExpressionFault(`cannot be read: ${scanned.restore(message)}`);
+  }
+}
+
+class TreeBuilder {
+  readonly #scanned: Scanned;
+  #reads: Set<string> | 'all' = new Set();
+  #depth = 0;
+  #filters = 0;
+  /** Whether the filter that is being built looks at its element. */
+  #usesElement = false;
+
+  constructor(scanned: Scanned) {
+    this.#scanned = scanned;
+  }
+
+  get reads(): Reads {
+    return this.#reads !== 'all' && this.#reads.size === 0 ? NO_READS : this.#reads;
+  }
+
+  build(ast: ASTNode | null | undefined): Node {
+    if (!ast) throw new ExpressionFault('is incomplete: an operand is missing');
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH) throw new ExpressionFault('is nested too deeply');
+    const node = this.#build(ast);
+    this.#depth -= 1;
+    return node;
+  }
+
+  #build(ast: ASTNode): Node {
+    switch (ast.type) {
+      case 'Literal':
+        return { kind: 'value', value: this.#literal(ast.value) };
+      case 'Identifier':
+        return this.#identifier(ast);
+      case 'FilterExpression':
+        return this.#bracket(ast);
+      case 'UnaryExpression':
+        return { kind: 'unary', operator: ast.operator, of: this.build(ast.right) };
+      case 'BinaryExpression':
+        return { kind: 'binary', operator: ast.operator, left: this.build(ast.left), right: this.build(ast.right) };
+      case 'ConditionalExpression': {
+        const then = ast.consequent ? this.build(ast.consequent) : null;
+        return { kind: 'choice', test: this.build(ast.test), then, otherwise: this.build(ast.alternate) };
+      }
+      case 'FunctionCall':
+        return this.#call(ast);
+      case 'ArrayLiteral':
+        return { kind: 'list', items: ast.value.map((item) => this.build(item)) };
+      case 'ObjectLiteral':
+        return {
+          kind: 'object',
+          entries: Object.entries(ast.value).map(([key, value]) => [this.#key(key), this.build(value)]),
+        };
+      default:
+        throw new ExpressionFault('uses something this language does not have');
+    }
+  }
+
+  #literal(value: unknown): Json {
+    if (typeof value === 'string') return this.#scanned.text(value);
+    if (typeof value === 'number' && !Number.isFinite(value))
+      throw new ExpressionFault('has a number that is too large');
+    return typeof value === 'number' || typeof value === 'boolean' ? value : null;
+  }
+
+  #key(mark: string): string {
+    const key = this.#scanned.text(mark);
+    refuseReserved(key);
+    return key;
+  }
+
+  #identifier(ast: Extract<ASTNode, { type: 'Identifier' }>): Node {
+    if (ast.relative) return this.#relative(ast.value);
+    if (ast.from) {
+      const of = this.build(ast.from);
+      return { kind: 'property', of, name: ast.value };
+    }
+    if (ast.value === 'steps') this.#reads = 'all';
+    return { kind: 'root', name: checkRoot(ast.value) };
+  }
+
+  #relative(name: string): Node {
+    if (this.#filters === 0)
+      throw new ExpressionFault(
+        `uses .${name === '.' ? '' : name} outside a filter; it means a field of the element in list[.field == 1]`,
+      );
+    this.#usesElement = true;
+    return name === '.' ? { kind: 'element' } : { kind: 'property', of: { kind: 'element' }, name };
+  }
+
+  /** `a[…]` is a filter when what stands inside looks at the element, else it picks by index or name. */
+  #bracket(ast: Extract<ASTNode, { type: 'FilterExpression' }>): Node {
+    const { subject, expr } = ast;
+    if (
+      subject?.type === 'Identifier' &&
+      subject.value === 'steps' &&
+      !subject.from &&
+      !subject.relative &&
+      expr?.type === 'Literal' &&
+      typeof expr.value === 'string'
+    ) {
+      const id = this.#key(expr.value);
+      if (this.#reads !== 'all') this.#reads.add(id);
+      return { kind: 'property', of: { kind: 'root', name: 'steps' }, name: id };
+    }
+    const of = this.build(subject);
+    const outer = this.#usesElement;
+    this.#usesElement = false;
+    this.#filters += 1;
+    const inner = this.build(expr);
+    this.#filters -= 1;
+    const isFilter = this.#usesElement;
+    this.#usesElement = outer;
+    if (isFilter) return { kind: 'filter', of, where: inner };
+    if (inner.kind === 'value' && typeof inner.value === 'string') refuseReserved(inner.value);
+    return { kind: 'index', of, by: inner };
+  }
+
+  #call(ast: Extract<ASTNode, { type: 'FunctionCall' }>): Node {
+    const known = FUNCTIONS.get(ast.name);
+    if (!known)
+      throw new ExpressionFault(
+        `calls "${ast.name}", which is no function here; there are ${[...FUNCTIONS.keys()].join(', ')}`,
+      );
+    const args = (ast.args ?? []).map((arg) => this.build(arg));
+    const [least, most] = known.arity;
+    if (args.length < least || args.length > most) {
+      throw new ExpressionFault(
+        `calls ${ast.name} with ${args.length} value(s); it takes ${least === most ? least : `${least} to ${most}`}`,
+      );
+    }
+    return { kind: 'call', call: known.call, args };
+  }
+}
+
+function checkRoot(name: string): Root {
+  const root = ROOTS.find((known) => known === name);
+  if (root) return root;
+  if (name === 'secrets') throw new ExpressionFault('uses secrets, which is not available in this version');
+  const hint = FUNCTIONS.has(name)
+    ? `; ${name} is a function: ${name}(value)`
+    : '; a name with a hyphen is read as data["a-b"]';
+  throw new ExpressionFault(`uses "${name}", which is not known here; there are ${ROOTS.join(', ')}${hint}`);
+}

@@ -1,0 +1,221 @@
+// The expression language as the rest of the system sees it: `${…}` in any text of a definition, and bare conditions.
+// JEXL with the roots data, steps, run, context, item and index. A parsed expression is immutable and may be shared; how
+// it is read and computed is core/expression-scan.ts, -tree.ts and -evaluate.ts.
+
+import { LRUCache } from 'lru-cache';
+import type { Problem } from './errors.ts';
+import { evaluateTree } from './expression-evaluate.ts';
+import { ExpressionFault } from './expression-fault.ts';
+import { findClosingBrace } from './expression-scan.ts';
+import { type Node, parseTree, type Reads } from './expression-tree.ts';
+import { Meter, toText } from './expression-values.ts';
+import { escapePointer, isJsonObject, type Json, type JsonObject, MAX_DEPTH } from './json.ts';
+
+/** What expressions can read. Values must be plain JSON. */
+export interface Scope {
+  data: JsonObject;
+  steps: Record<string, { output: Json }>;
+  run: JsonObject;
+  context: JsonObject;
+  item?: Json;
+  index?: number;
+}
+
+/** A source that cannot be parsed, or a value that cannot be computed; the message is a whole sentence. */
+export class ExpressionError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ExpressionError';
+  }
+}
+
+export interface Expression {
+  readonly source: string;
+  /** Throws `ExpressionError` when computing it costs too much; anything missing is null. */
+  evaluate(scope: Scope): Json;
+  /** Ids of the steps whose output it reads; `all` when it cannot be told. */
+  readonly reads: Reads;
+}
+
+export interface Template {
+  /** The value with every `${…}` replaced; parts without any are shared, not copied. Throws `ExpressionError`. */
+  resolve(scope: Scope): Json;
+  readonly reads: Reads;
+  /** It holds no expression. */
+  readonly constant: boolean;
+}
+
+type Resolve = (scope: Scope, meter: Meter) => Json;
+
+const NO_READS: ReadonlySet<string> = new Set();
+
+interface Parsed {
+  tree: Node;
+  reads: Reads;
+}
+
+/** Definitions are parsed when they are saved, planned and run, mostly the same few: short sources are kept, bounded. */
+const parsed = new LRUCache<string, Parsed>({ max: 2_000 });
+const MAX_KEPT_CHARS = 500;
+const MAX_SHOWN_CHARS = 100;
+
+/** Parses bare JEXL, or exactly one `${…}`. Throws `ExpressionError`. */
+export function parseExpression(source: string): Expression {
+  const { tree, reads } = naming(source, () => parseCached(stripMarks(source)));
+  return { source, reads, evaluate: (scope) => naming(source, () => evaluateTree(tree, scope, new Meter())) };
+}
+
+/** Parses any JSON value with `${…}` in its texts; keys are taken as they are. Throws `ExpressionError`. */
+export function parseTemplate(value: unknown): Template {
+  return new TemplateParser((_, error) => {
+    throw error;
+  }).parse(value);
+}
+
+/** Every text in `value` that is no valid template, and the steps that the valid ones read. */
+export function checkTemplate(value: unknown, pointer: string): { problems: Problem[]; reads: Reads } {
+  const problems: Problem[] = [];
+  const parser = new TemplateParser((at, error) => problems.push({ pointer: at, message: error.message }));
+  return { reads: parser.parse(value, pointer).reads, problems };
+}
+
+/** Runs `act`, and makes its faults sentences about `source`. */
+function naming<Result>(source: string, act: () => Result): Result {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof ExpressionFault)) throw error;
+    const shown = source.length > MAX_SHOWN_CHARS ? `${source.slice(0, MAX_SHOWN_CHARS)}…` : source;
+    throw new ExpressionError(`The expression ${JSON.stringify(shown)} ${error.message}`);
+  }
+}
+
+function parseCached(source: string): Parsed {
+  const known = parsed.get(source);
+  if (known) return known;
+  const fresh = parseTree(source);
+  if (source.length <= MAX_KEPT_CHARS) parsed.set(source, fresh);
+  return fresh;
+}
+
+function stripMarks(source: string): string {
+  const text = source.trim();
+  if (!text.startsWith('${')) return source;
+  const end = findClosingBrace(text, 2);
+  if (end === -1) throw new ExpressionFault('has a ${ that is never closed');
+  if (end !== text.length - 1)
+    throw new ExpressionFault(`must be one \${…} with nothing around it, or stand without \${…}`);
+  return text.slice(2, -1);
+}
+
+class TemplateParser {
+  readonly #refuse: (pointer: string, error: ExpressionError) => void;
+  #reads: Set<string> | 'all' = new Set();
+
+  constructor(refuse: (pointer: string, error: ExpressionError) => void) {
+    this.#refuse = refuse;
+  }
+
+  parse(value: unknown, pointer = ''): Template {
+    const resolve = this.#value(value, pointer, 0);
+    const reads = this.#reads !== 'all' && this.#reads.size === 0 ? NO_READS : this.#reads;
+    if (resolve === null) return { resolve: () => (value ?? null) as Json, reads, constant: true };
+    return { resolve: (scope) => resolve(scope, new Meter()), reads, constant: false };
+  }
+
+  /** How to resolve `value`, or null when there is nothing to resolve in it. */
+  #value(value: unknown, pointer: string, depth: number): Resolve | null {
+    if (typeof value === 'string') return this.#text(value, pointer);
+    if (typeof value !== 'object' || value === null) return null;
+    if (depth > MAX_DEPTH) {
+      this.#refuse(pointer, new ExpressionError(`The value is nested deeper than ${MAX_DEPTH} levels`));
+      return null;
+    }
+    return Array.isArray(value) ? this.#list(value, pointer, depth) : this.#object(value, pointer, depth);
+  }
+
+  #list(list: unknown[], pointer: string, depth: number): Resolve | null {
+    const items = list.map((item, index) => this.#value(item, `${pointer}/${index}`, depth + 1));
+    if (items.every((item) => item === null)) return null;
+    return (scope, meter) => list.map((item, index) => (items[index] ? items[index](scope, meter) : (item as Json)));
+  }
+
+  #object(object: object, pointer: string, depth: number): Resolve | null {
+    const entries = Object.entries(object).map(([key, item]) => ({
+      key,
+      item,
+      resolve: this.#value(item, `${pointer}/${escapePointer(key)}`, depth + 1),
+    }));
+    if (entries.every((entry) => entry.resolve === null)) return null;
+    // Defines each key as an own property, whatever it is called; assignment would not.
+    return (scope, meter) =>
+      Object.fromEntries(entries.map(({ key, item, resolve }) => [key, resolve ? resolve(scope, meter) : item]));
+  }
+
+  #text(text: string, pointer: string): Resolve | null {
+    if (!text.includes('${')) return null;
+    try {
+      const parts = naming(text, () =>
+        splitTemplate(text).map((part) => (part.isSource ? this.#expression(part.text) : part.text)),
+      );
+      return (scope, meter) => naming(text, () => meter.output(joinParts(parts, scope, meter)));
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      this.#refuse(pointer, error);
+      return null;
+    }
+  }
+
+  #expression(source: string): Resolve {
+    const { tree, reads } = parseCached(source);
+    if (reads === 'all') this.#reads = 'all';
+    else if (this.#reads !== 'all') for (const step of reads) this.#reads.add(step);
+    return (scope, meter) => {
+      meter.restart();
+      return evaluateTree(tree, scope, meter);
+    };
+  }
+}
+
+/** A text that is one `${…}` keeps the type of its value; any other is put together as text. */
+function joinParts(parts: (string | Resolve)[], scope: Scope, meter: Meter): Json {
+  const [first] = parts;
+  if (parts.length === 1 && typeof first === 'function') return first(scope, meter);
+  return parts.map((part) => (typeof part === 'string' ? part : toText(meter, part(scope, meter)))).join('');
+}
+
+/** The plain parts and expression sources of a text, in order; `$${` stands for a literal `${`. */
+function splitTemplate(text: string): { text: string; isSource: boolean }[] {
+  const parts: { text: string; isSource: boolean }[] = [];
+  let plain = '';
+  let at = 0;
+  while (at < text.length) {
+    const mark = text.indexOf('${', at);
+    if (mark === -1) break;
+    if (mark > at && text[mark - 1] === '$') {
+      plain += `${text.slice(at, mark - 1)}\${`;
+      at = mark + 2;
+      continue;
+    }
+    plain += text.slice(at, mark);
+    const end = findClosingBrace(text, mark + 2);
+    if (end === -1)
+      throw new ExpressionFault(
+        `begins with \${ at character ${mark + 1} and never ends; a literal \${ is written $\${`,
+      );
+    if (plain) parts.push({ text: plain, isSource: false });
+    parts.push({ text: text.slice(mark + 2, end), isSource: true });
+    plain = '';
+    at = end + 1;
+  }
+  plain += text.slice(at);
+  if (plain) parts.push({ text: plain, isSource: false });
+  return parts;
+}
+
+/** Whether `value` is one `${…}` or holds one somewhere. */
+export function hasExpression(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('${');
+  if (Array.isArray(value)) return value.some(hasExpression);
+  return isJsonObject(value) && Object.values(value).some(hasExpression);
+}

@@ -1,0 +1,92 @@
+// The state of a run: the marking (its open step runs) and what goes with it. This is what a decision reads and
+// returns; delivery state (dispatch, offers, leases) is columns of the step row and unknown here.
+
+import type { Json, JsonObject } from './json.ts';
+
+export type RunStatus = 'queued' | 'running' | 'waiting' | 'held' | 'completed' | 'failed' | 'cancelled';
+export type StepRunStatus = 'pending' | 'queued' | 'running' | 'waiting' | 'completed' | 'failed' | 'skipped' | 'cancelled';
+export type OpenStatus = 'pending' | 'queued' | 'running' | 'waiting';
+
+export const FINISHED: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'cancelled']);
+
+/** One visit of one step in one run. */
+export interface StepRef {
+  step: string;
+  visit: number;
+}
+
+/** An open step run: one entry of the marking. Times are epoch milliseconds. */
+export interface OpenStep extends StepRef {
+  status: OpenStatus;
+  /** nth try of this visit, from 1; spends the retry budget. */
+  attempt: number;
+  /** Grows with every claim and whenever a claim is taken away; a result with another fence is refused. */
+  fence: number;
+  /** Part of the effect key; grows only after an attempt has definitely failed. */
+  epoch: number;
+  /** Claims lost to expired leases; the fifth fails the step with `worker_lost`. */
+  lost: number;
+  /** When a retry may start, a timer wakes, or a pause runs out. */
+  dueAt?: number;
+  /** When this visit was first queued, kept where the retry policy has a budget. */
+  since?: number;
+  /** Whom a waiting step run waits for. */
+  awaits?: 'person' | 'time';
+  pauseId?: string;
+  /** Reached over an error or timeout edge: it waits for no other branch. */
+  urgent?: true;
+}
+
+export interface Actor {
+  workspaceId: string;
+  /** A user, a key, or `system`. */
+  userId: string;
+  keyId?: string;
+  role?: string;
+}
+
+export interface RunError {
+  code: string;
+  message: string;
+  step?: string;
+}
+
+/** How a run is being, or was, cancelled; `stage` is gone once it is over. */
+export interface Cancellation {
+  type: 'cancel' | 'terminate';
+  reason?: string;
+  by: string;
+  at: number;
+  /** `stopping`: running steps may finish until `dueAt`; `cleaning-up`: the `onCancel` step runs until `dueAt`. */
+  stage?: 'stopping' | 'cleaning-up';
+  dueAt?: number;
+}
+
+export interface RunState {
+  id: string;
+  workspaceId: string;
+  definitionId: string;
+  version: number;
+  status: RunStatus;
+  /** Sequence number of the run's last event; every decision is guarded by it. */
+  seq: number;
+  open: OpenStep[];
+  /** How often each step that can be entered twice was entered. */
+  visits: Record<string, number>;
+  /** Step runs so far. */
+  stepRuns: number;
+  /** What the run was started with; never changed. */
+  input: JsonObject;
+  data: JsonObject;
+  /** Claims of the credential that started the run, offered to expressions. */
+  context: JsonObject;
+  /** The latest output by step id: those that the expressions at hand name, and those this process has seen. */
+  outputs: Record<string, { output: Json }>;
+  result: Json;
+  error: RunError | null;
+  cancellation: Cancellation | null;
+  /** The marking as it was when the run failed or was cancelled: what a retry reopens. */
+  interrupted: OpenStep[] | null;
+  createdAt: number;
+  startedAt: number | null;
+}

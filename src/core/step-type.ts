@@ -1,0 +1,127 @@
+// What a type of step is to the engine: its schema, and either a pure `settle` (waiting, routing and ending steps,
+// decided inside a transition) or a `work` that runs as a job. Types are values in steps/<type>.ts; core only calls them.
+
+import type { Actor, RunError } from './run.ts';
+import type { Json, JsonObject } from './json.ts';
+import type { Problem } from './errors.ts';
+import type { Step } from './definition.ts';
+
+/** How a step run ended or stopped; handlers return it, they do not act. */
+export type Outcome =
+  | { kind: 'complete'; output: Json; /** Edge names that apply beside the plain ones. */ on?: string[]; outcome?: 'approved' | 'rejected' }
+  | { kind: 'pause'; pause: PauseSpec }
+  | { kind: 'sleep'; untilMs: number }
+  | { kind: 'end'; status: 'completed' | 'failed'; result?: Json; error?: RunError };
+
+export interface PauseSpec {
+  type: 'collect_inputs' | 'request_user_action';
+  message?: string;
+  fields?: JsonObject;
+  actions?: Action[];
+  assignees?: string[];
+  dueInMs?: number;
+}
+
+export interface Action {
+  id: string;
+  label: string;
+  value?: string;
+  outcome?: 'approved' | 'rejected';
+  fields?: JsonObject;
+}
+
+/** What a pure `settle` may look at. `resolve` replaces every `${…}` in a value. */
+export interface SettleContext {
+  visit: number;
+  now: number;
+  /** What the run was started with. */
+  input: JsonObject;
+  resolve(value: unknown): Json;
+}
+
+/** What somebody sent to a pause. */
+export interface Answer {
+  type: 'collect_inputs' | 'request_user_action';
+  data?: JsonObject;
+  actionId?: string;
+  actionValue?: string;
+  comment?: string;
+}
+
+export type AnswerVerdict = { ok: true; outcome: Extract<Outcome, { kind: 'complete' }>; mergeIntoData: JsonObject | null } | { ok: false; problems: Problem[] };
+
+export interface StepType {
+  readonly type: string;
+  /** Other names that definitions may use for it. */
+  readonly aliases?: readonly string[];
+  /** Properties that this type adds to a step, as JSON Schema, and those that must be there. */
+  readonly properties: JsonObject;
+  readonly required?: readonly string[];
+  /** Whether an object output is merged shallowly into `data` (DESIGN §7). */
+  readonly mergesOutput: boolean;
+  /** Names that an edge's `on` may have on this step, beside `error` and `timeout`. */
+  edgeNames?(step: Step): string[];
+  /** The step with this type's canonical name, fields and presets; called before `check`, on what has the right shape. */
+  normalise?(step: Step): Step;
+  /** Problems beyond the schema, pointers relative to the step. */
+  check?(step: Step, known: Known): Problem[];
+  /** Fields holding `${…}` or bare expressions (`condition`) that are read when the step settles or runs. */
+  readonly templates: readonly string[];
+  /** Fields that hold one bare JEXL expression. */
+  readonly expressions?: readonly string[];
+  /** Pure: what entering this step does; throws `ExpressionError` when it cannot. Absent on working steps. */
+  settle?(step: Step, context: SettleContext): Outcome;
+  /** Pure: what an answer to this step's pause does. */
+  answer?(step: Step, answer: Answer, context: { actor: Actor; now: number }): AnswerVerdict;
+  /** Pure: what an unanswered pause does when it is due; `null` means the step timed out. */
+  expire?(step: Step, context: { now: number }): { answer: Answer } | null;
+  /** Runs the step, as a job. Absent on steps that settle. */
+  work?: WorkHandler;
+  /** Whether this step's work has no effect outside, so that claim and completion may be one commit. */
+  isPure?(step: Step): boolean;
+}
+
+/** The step types of this process, by name or alias. */
+export interface StepTypes {
+  get(nameOrAlias: string): StepType | undefined;
+  list(): readonly StepType[];
+}
+
+/** What a definition may refer to in this process. */
+export interface Known {
+  tools: ReadonlyMap<string, { input?: JsonObject }>;
+}
+
+export type WorkHandler = (step: Step, context: WorkContext) => Promise<Json>;
+
+/** What a running step is given. `input` is the step's type-specific fields, resolved and stored. */
+export interface WorkContext {
+  input: JsonObject;
+  runId: string;
+  stepId: string;
+  visit: number;
+  attempt: number;
+  /** The same for every execution until an attempt has definitely failed; send it as `Idempotency-Key`. */
+  effectKey: string;
+  /** Aborts when the run is cancelled, the step times out, or this worker lost its claim. */
+  signal: AbortSignal;
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string, data?: JsonObject): void;
+}
+
+/** Throw from a handler to say how its failure is to be treated; any other error is retried under the same effect key. */
+export class StepError extends Error {
+  readonly code: string;
+  readonly retryable: boolean;
+  /** True when the effect certainly did not happen or was certainly refused: a retry gets a new effect key. */
+  readonly definite: boolean;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: string, message: string, options: { retryable?: boolean; definite?: boolean; retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'StepError';
+    this.code = code;
+    this.retryable = options.retryable ?? true;
+    this.definite = options.definite ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

@@ -1,0 +1,335 @@
+// The rules of a run, as one pure function: `decide(plan, state, command, context)` answers what the run becomes and what
+// there is to write, or why not. In call order: is the command legal for the run's status (ACCEPTS) and for the step run
+// it names; what it does; which step runs go next (core/routing.ts); how the run stands now (`settleStatus`, the only
+// place where a run's status is derived). Ids and time are arguments: same input, same decision.
+
+import { LIMITS } from './definition.ts';
+import { type Decision, type DecisionContext, Draft } from './draft.ts';
+import { cancelRun, closeAll, failRun, finishRun, RunFailure } from './endings.ts';
+import type { ErrorCode, Problem } from './errors.ts';
+import type { Json, JsonObject } from './json.ts';
+import type { Plan, PlanStep } from './plan.ts';
+import { advance, completeStep, enterStep, failStep, queueStep, settleStep } from './routing.ts';
+import type { OpenStep, RunState, RunStatus, StepRef } from './run.ts';
+import type { Answer } from './step-type.ts';
+
+/** A failed attempt, as its worker saw it. */
+export interface AttemptError {
+  code: string;
+  message: string;
+  retryable: boolean;
+  /** The effect certainly did not happen, or was certainly refused: the next attempt gets a new effect key. */
+  definite: boolean;
+  timedOut?: boolean;
+  retryAfterMs?: number;
+}
+
+/** `fence: null` stands for work that was done without a claim (pure steps). Durations in milliseconds. */
+export type Command =
+  | ({ type: 'claim'; input: JsonObject | null } & StepRef)
+  | ({ type: 'complete'; fence: number | null; output: Json; input?: JsonObject | null; ranMs?: number } & StepRef)
+  | ({ type: 'fail-attempt'; fence: number | null; error: AttemptError; /** 0–1, drawn once for the jitter. */ random: number; ranMs?: number } & StepRef)
+  | ({ type: 'expire-lease'; fence: number; /** Given back by a worker that stops: no lost claim. */ released?: boolean } & StepRef)
+  | ({ type: 'settle' } & StepRef)
+  | ({ type: 'wake' } & StepRef)
+  | { type: 'answer'; answer: Answer; step?: string; pauseId?: string }
+  | { type: 'expire-run' }
+  | { type: 'cancel'; reason?: string }
+  | { type: 'terminate'; reason?: string };
+
+export type CommandType = Command['type'];
+export type Verdict =
+  | { kind: 'accepted'; decision: Decision }
+  | { kind: 'already' }
+  | { kind: 'refused'; code: ErrorCode; message: string; details?: Problem[] };
+
+type Legality = 'accept' | 'already' | 'refused';
+type Accepts = Readonly<Record<RunStatus, Legality>>;
+
+const WHILE_ACTIVE: Accepts = { queued: 'accept', running: 'accept', waiting: 'accept', held: 'accept', completed: 'refused', failed: 'refused', cancelled: 'refused' };
+
+/** Which commands a run takes in which status; what the step run itself allows comes after. */
+export const ACCEPTS: Readonly<Record<CommandType, Accepts>> = {
+  claim: { ...WHILE_ACTIVE, held: 'refused' },
+  complete: WHILE_ACTIVE,
+  'fail-attempt': WHILE_ACTIVE,
+  'expire-lease': WHILE_ACTIVE,
+  settle: { ...WHILE_ACTIVE, held: 'refused' },
+  wake: { ...WHILE_ACTIVE, held: 'refused' },
+  answer: WHILE_ACTIVE,
+  'expire-run': WHILE_ACTIVE,
+  cancel: { ...WHILE_ACTIVE, cancelled: 'already' },
+  terminate: { ...WHILE_ACTIVE, cancelled: 'already' },
+};
+
+/** What a start needs beside its plan; the run's id is chosen by the caller. */
+export type NewRun = Pick<RunState, 'id' | 'workspaceId' | 'definitionId' | 'version' | 'input' | 'context'>;
+
+/** The first decision of a run: it is created, and its initial step goes. */
+export function decideStart(plan: Plan, run: NewRun, context: DecisionContext): Decision {
+  const state: RunState = {
+    ...run,
+    status: 'queued',
+    seq: 0,
+    open: [],
+    visits: {},
+    stepRuns: 0,
+    data: run.input,
+    outputs: {},
+    result: null,
+    error: null,
+    cancellation: null,
+    interrupted: null,
+    createdAt: context.now,
+    startedAt: null,
+  };
+  const draft = new Draft(plan, state, context);
+  draft.event('run.created');
+  apply(draft, () => enterStep(draft, plan.initial));
+  return draft.decision();
+}
+
+/** What `command` does to the run; refusals and repeats change nothing. */
+export function decide(plan: Plan, state: RunState, command: Command, context: DecisionContext): Verdict {
+  const legality = ACCEPTS[command.type][state.status];
+  if (legality === 'already') return { kind: 'already' };
+  if (legality === 'refused') return refuse('run_finished', `The run is ${state.status} and takes no "${command.type}" any more`);
+  const draft = new Draft(plan, state, context);
+  const refusal = act(draft, command);
+  return refusal ?? { kind: 'accepted', decision: draft.decision() };
+}
+
+function act(draft: Draft, command: Command): Verdict | null {
+  switch (command.type) {
+    case 'answer':
+      return answer(draft, command);
+    case 'expire-run':
+      return expireRun(draft);
+    case 'cancel':
+      return cancel(draft, command.reason);
+    case 'terminate':
+      draft.state.interrupted ??= [...draft.open.values()];
+      draft.state.cancellation = cancellation(draft, 'terminate', command.reason);
+      cancelRun(draft);
+      return null;
+    default:
+      return actOnStep(draft, command);
+  }
+}
+
+function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | null {
+  const open = draft.open.get(`${command.step}.${command.visit}`);
+  if (!open) return refuse('step_not_open', `Step "${command.step}" (visit ${command.visit}) is not open`);
+  const step = draft.stepOf(open);
+  switch (command.type) {
+    case 'claim':
+      if (open.status !== 'queued') return refuse('claim_lost', `The step is ${open.status}`);
+      if (isEarly(draft, open)) return refuse('not_due', 'The retry is not due yet');
+      draft.event('step.started', open, { attempt: open.attempt });
+      draft.moveStep(withoutDue(open), { status: 'running', fence: open.fence + 1 }, { input: command.input });
+      settleStatus(draft, true);
+      return null;
+    case 'complete': {
+      const lost = findLostClaim(open, command.fence) ?? (command.fence === null && isEarly(draft, open) ? refuse('not_due', 'The retry is not due yet') : null);
+      if (lost) return lost;
+      const { input, ranMs } = command;
+      apply(draft, () => completeStep(draft, open, { kind: 'complete', output: command.output }, { ...(input === undefined ? {} : { input }), ...(ranMs === undefined ? {} : { ranMs }) }));
+      return null;
+    }
+    case 'fail-attempt':
+      return findLostClaim(open, command.fence) ?? failAttempt(draft, step, open, command);
+    case 'expire-lease':
+      return findLostClaim(open, command.fence) ?? expireLease(draft, open, command.released ?? false);
+    case 'settle':
+      if (open.status !== 'queued' || !step.type.settle) return refuse('step_not_open', 'The step does not wait to be settled');
+      apply(draft, () => settleStep(draft, open));
+      return null;
+    case 'wake':
+      return wake(draft, step, open);
+  }
+}
+
+function failAttempt(draft: Draft, step: PlanStep, open: OpenStep, { error, random, ranMs }: Extract<Command, { type: 'fail-attempt' }>): null {
+  const { now } = draft.context;
+  const delayMs = error.retryAfterMs ?? retryDelayMs(step.retry, open.attempt, random);
+  const inBudget = step.retry.budgetMs === undefined || now + delayMs - (open.since ?? now) <= step.retry.budgetMs;
+  const stopping = draft.state.cancellation?.stage === 'stopping';
+  const detail = { code: error.code, message: error.message, attempt: open.attempt };
+  if (!error.retryable || open.attempt >= step.retry.attempts || !inBudget || stopping) {
+    apply(draft, () => {
+      draft.event('attempt.failed', open, detail);
+      failStep(draft, open, { code: error.code, message: error.message }, error.timedOut ? 'timed-out' : 'failed', ranMs);
+    });
+    return null;
+  }
+  draft.event('attempt.failed', open, { ...detail, retryInMs: delayMs });
+  const epoch = open.epoch + (error.definite ? 1 : 0);
+  const result = { error: { code: error.code, message: error.message }, ...(error.definite ? { input: null } : {}) };
+  draft.moveStep(open, { status: 'queued', attempt: open.attempt + 1, fence: open.fence + 1, epoch, dueAt: now + delayMs }, result);
+  settleStatus(draft, true);
+  return null;
+}
+
+function expireLease(draft: Draft, open: OpenStep, released: boolean): null {
+  const lost = open.lost + (released ? 0 : 1);
+  apply(draft, () => {
+    draft.event('lease.expired', open, released ? { released } : { lost });
+    if (lost >= LIMITS.lostClaims) {
+      failStep(draft, open, { code: 'worker_lost', message: `The step lost its worker ${lost} times; it may be what stops them` }, 'failed');
+    } else if (draft.state.cancellation?.stage === 'stopping') {
+      draft.closeStep(open, 'cancelled');
+    } else {
+      draft.moveStep(open, { status: 'queued', lost, fence: open.fence + 1 }, { redispatch: true });
+    }
+  });
+  return null;
+}
+
+function wake(draft: Draft, step: PlanStep, open: OpenStep): Verdict | null {
+  const { now } = draft.context;
+  if (open.status !== 'waiting' || open.dueAt === undefined) return refuse('step_not_open', 'The step waits for no time');
+  if (open.dueAt > now) return refuse('not_due', 'The step is not due yet');
+  if (open.awaits === 'time') {
+    apply(draft, () => completeStep(draft, open, { kind: 'complete', output: { wokeAt: new Date(now).toISOString() } }));
+    return null;
+  }
+  const reply = step.type.expire?.(step.step, { now })?.answer;
+  const verdict = reply && step.type.answer!(step.step, reply, { actor: draft.context.actor, now });
+  apply(draft, () => {
+    if (reply && verdict?.ok) {
+      draft.closePause(open, { status: 'expired', answer: reply, answeredBy: draft.context.actor.userId });
+      completeStep(draft, open, verdict.outcome, { merge: verdict.mergeIntoData });
+    } else {
+      draft.closePause(open, { status: 'expired' });
+      failStep(draft, open, { code: 'timeout', message: `Nobody answered step "${open.step}" in time` }, 'timed-out');
+    }
+  });
+  return null;
+}
+
+function answer(draft: Draft, command: Extract<Command, { type: 'answer' }>): Verdict | null {
+  const found = findPause(draft, command);
+  if ('kind' in found) return found;
+  const { open, step } = found;
+  const { actor, now } = draft.context;
+  const assignees = step.step['assignees'];
+  if (Array.isArray(assignees) && assignees.length > 0 && !assignees.includes(actor.userId)) {
+    return refuse('forbidden', `Step "${open.step}" is assigned to somebody else`);
+  }
+  const verdict = step.type.answer!(step.step, command.answer, { actor, now });
+  if (!verdict.ok) return refuse('invalid_input', 'The answer does not fit; the pause stays open', verdict.problems);
+  apply(draft, () => {
+    draft.closePause(open, { status: 'answered', answer: command.answer, answeredBy: actor.userId });
+    completeStep(draft, open, verdict.outcome, { merge: verdict.mergeIntoData });
+  });
+  return null;
+}
+
+/** The one open pause an answer is for; several of its type need a `stepId` or `pauseId`. */
+function findPause(draft: Draft, { answer, step, pauseId }: Extract<Command, { type: 'answer' }>): { open: OpenStep; step: PlanStep } | Verdict {
+  const paused = [...draft.open.values()].filter((open) => open.awaits === 'person');
+  if (paused.length === 0) return refuse('run_not_paused', 'The run is not paused: it waits for nobody');
+  const named = paused.filter((open) => (step === undefined || open.step === step) && (pauseId === undefined || open.pauseId === pauseId));
+  if (named.length === 0) return refuse('already_answered', `This pause is not open any more; open now: ${listPauses(paused)}`);
+  const wanted = answer.type === 'collect_inputs' ? 'collect-inputs' : 'request-user-action';
+  const fitting = named.filter((open) => draft.stepOf(open).type.type === wanted);
+  if (fitting.length === 0) return refuse('run_not_paused', `The run does not wait for "${answer.type}"; open now: ${listPauses(paused)}`);
+  if (fitting.length > 1) {
+    return refuse('ambiguous_pause', 'Several pauses of this type are open: say which with stepId or pauseId', fitting.map((open) => ({ pointer: '/stepId', message: `${open.step} (pauseId ${open.pauseId})` })));
+  }
+  return { open: fitting[0]!, step: draft.stepOf(fitting[0]!) };
+}
+
+function cancel(draft: Draft, reason: string | undefined): Verdict | null {
+  if (draft.state.cancellation?.stage) return { kind: 'already' };
+  draft.state.interrupted = [...draft.open.values()];
+  draft.state.cancellation = { ...cancellation(draft, 'cancel', reason), stage: 'stopping', dueAt: draft.context.now + LIMITS.cancelGraceMs };
+  apply(draft, () => {
+    draft.event('run.cancel_requested', null, reason === undefined ? undefined : { reason });
+    closeAll(draft, (open) => open.status === 'running');
+  });
+  return null;
+}
+
+function expireRun(draft: Draft): Verdict | null {
+  const { cancellation } = draft.state;
+  if (!cancellation?.stage || cancellation.dueAt === undefined) return refuse('not_due', 'The run waits for no time');
+  if (cancellation.dueAt > draft.context.now) return refuse('not_due', 'The cancellation is not due yet');
+  apply(draft, () => {
+    draft.event('run.cancel_expired');
+    closeAll(draft);
+  });
+  return null;
+}
+
+function cancellation(draft: Draft, type: 'cancel' | 'terminate', reason: string | undefined) {
+  const { actor, now } = draft.context;
+  return { type, by: actor.userId, at: now, ...(reason === undefined ? {} : { reason }) };
+}
+
+/** Does `change`, lets go what can go, and brings the run to rest; a `RunFailure` on the way fails the run. */
+function apply(draft: Draft, change: () => unknown): void {
+  try {
+    change();
+    if (!draft.state.cancellation) advance(draft);
+  } catch (error) {
+    if (!(error instanceof RunFailure)) throw error;
+    if (!draft.state.cancellation) failRun(draft, error.error);
+  }
+  proceedCancellation(draft);
+  if (!draft.isOver && draft.open.size === 0) finishRun(draft);
+  settleStatus(draft, draft.settled > 0 || draft.state.seq > 1);
+}
+
+/**
+ * Takes a cancellation one stage further once nothing is open: `onCancel` runs alone, then the run is cancelled. While a
+ * step still runs it waits for it, or for the due time.
+ */
+function proceedCancellation(draft: Draft): void {
+  const { cancellation } = draft.state;
+  if (!cancellation?.stage || draft.open.size > 0 || draft.isOver) return;
+  const { onCancel } = draft.plan;
+  if (cancellation.stage === 'cleaning-up' || !onCancel) return cancelRun(draft);
+  draft.event('run.cleanup_started', null, { step: onCancel.step.id });
+  draft.state.cancellation = { ...cancellation, stage: 'cleaning-up', dueAt: draft.context.now + LIMITS.cancelGraceMs };
+  queueStep(draft, enterStep(draft, onCancel));
+}
+
+function settleStatus(draft: Draft, hasStarted: boolean): void {
+  const { state } = draft;
+  if (hasStarted) state.startedAt ??= draft.context.now;
+  if (draft.isOver) return;
+  const open = [...draft.open.values()];
+  if (state.startedAt === null) state.status = 'queued';
+  else if (open.some((step) => step.status === 'queued' || step.status === 'running')) state.status = 'running';
+  else if (open.some((step) => step.awaits === 'person')) state.status = 'waiting';
+  else state.status = 'running';
+}
+
+function findLostClaim(open: OpenStep, fence: number | null): Verdict | null {
+  if (fence === null) return open.status === 'queued' ? null : refuse('claim_lost', `The step is ${open.status}`);
+  if (open.status === 'running' && open.fence === fence) return null;
+  return refuse('claim_lost', `The claim with fence ${fence} is over; the step is ${open.status} with fence ${open.fence}`);
+}
+
+function isEarly(draft: Draft, open: OpenStep): boolean {
+  return open.dueAt !== undefined && open.dueAt > draft.context.now;
+}
+
+function withoutDue({ dueAt: _dueAt, ...open }: OpenStep): OpenStep {
+  return open;
+}
+
+/** Delay before the attempt after `attempt`, in ms: exponential, capped, then moved by up to ± `jitter` of itself. */
+export function retryDelayMs(retry: PlanStep['retry'], attempt: number, random: number): number {
+  const base = Math.min(retry.delayMs * retry.factor ** (attempt - 1), retry.maxDelayMs);
+  return Math.round(base * (1 + retry.jitter * (2 * random - 1)));
+}
+
+function listPauses(open: OpenStep[]): string {
+  return open.map((pause) => `${pause.step} (${pause.pauseId})`).join(', ');
+}
+
+function refuse(code: ErrorCode, message: string, details?: Problem[]): Verdict {
+  return { kind: 'refused', code, message, ...(details ? { details } : {}) };
+}

@@ -1,0 +1,180 @@
+// The only way a run changes. In call order: a command joins the mailbox of its run → all commands that wait there are
+// decided in order, each on the state the one before left → one commit, guarded by the run's sequence number → then, and
+// only then, jobs are offered and whoever watches is woken.
+//
+// * A run that moved on, or is locked by another process, is loaded again and decided again; after three times once with
+//   its row locked, so that somebody always gets through.
+// * What this process remembers of a run saves the load, and is never the last word: a refusal is only given on a state
+//   that was just loaded.
+
+import { v7 as newId } from 'uuid';
+import { type Decision, mergeDecisions } from '../core/draft.ts';
+import { AppError } from '../core/errors.ts';
+import { type Plan, type Reads, unite } from '../core/plan.ts';
+import { type Actor, FINISHED, type RunState, type StepRef } from '../core/run.ts';
+import { type Command, decide, type Verdict } from '../core/transition.ts';
+import { isPoison, isTransient } from '../store/db.ts';
+import { loadOutputs } from '../store/runs.ts';
+import type { Change } from '../store/commit-statement.ts';
+import type { Committed } from '../store/commit.ts';
+import type { Engine, RememberedRun } from './engine.ts';
+import { loadRun } from './load-run.ts';
+
+/** The run as the command left it, or why the command does not apply. */
+export type Changed = { kind: 'accepted' | 'already'; state: RunState } | Extract<Verdict, { kind: 'refused' }>;
+
+interface Waiting {
+  command: Command;
+  actor: Actor;
+  commandId: string;
+  deadline: number;
+  resolve(changed: Changed): void;
+  reject(error: unknown): void;
+}
+
+export type Mailbox = Waiting[];
+
+export interface ChangeOptions {
+  actor: Actor;
+  /** How long to keep trying while Postgres is away; a request gives up early, a finished step does not. */
+  patienceMs?: number;
+}
+
+const SYSTEM_USER = 'system';
+const REQUEST_PATIENCE_MS = 2_000;
+const MAX_STALE = 3;
+const MAX_FOLDED = 256;
+
+/** The actor of what the engine does by itself. */
+export function systemActor(workspaceId = ''): Actor {
+  return { workspaceId, userId: SYSTEM_USER };
+}
+
+/**
+ * Asks `command` of a run. Throws `run_not_found` (also for another workspace's run) and `unavailable` when Postgres did
+ * not take the change within `patienceMs`; the change may then still have happened.
+ */
+export function changeRun(engine: Engine, runId: string, command: Command, { actor, patienceMs = REQUEST_PATIENCE_MS }: ChangeOptions): Promise<Changed> {
+  return new Promise((resolve, reject) => {
+    const waiting: Waiting = { command, actor, commandId: newId(), deadline: Date.now() + patienceMs, resolve, reject };
+    const mailbox = engine.mailboxes.get(runId);
+    if (mailbox) {
+      mailbox.push(waiting);
+    } else {
+      const opened = [waiting];
+      engine.mailboxes.set(runId, opened);
+      void emptyMailbox(engine, runId, opened);
+    }
+  });
+}
+
+async function emptyMailbox(engine: Engine, runId: string, mailbox: Mailbox): Promise<void> {
+  while (mailbox.length > 0) {
+    const together = mailbox.splice(0, MAX_FOLDED);
+    try {
+      await changeTogether(engine, runId, together);
+    } catch (error) {
+      engine.remembered.delete(runId);
+      const reported = isTransient(error) ? new AppError('unavailable', 'The database is away; try again', [], { cause: error }) : error;
+      for (const waiting of together) waiting.reject(reported);
+    }
+  }
+  engine.mailboxes.delete(runId);
+}
+
+async function changeTogether(engine: Engine, runId: string, together: Waiting[]): Promise<void> {
+  const deadline = Math.max(...together.map((waiting) => waiting.deadline));
+  for (let stale = 0; ; stale++) {
+    if (stale === MAX_STALE) {
+      const done = await engine.committer.locked(runId, (commit) => attempt(engine, runId, together, commit));
+      if (done) return;
+      stale = 0;
+    }
+    try {
+      if (await attempt(engine, runId, together, (change) => engine.committer.commit(change, deadline))) return;
+    } catch (error) {
+      if (!isPoison(error) || together.length === 1) throw error;
+      for (const waiting of together) await changeTogether(engine, runId, [waiting]).catch((cause) => waiting.reject(cause));
+      return;
+    }
+    engine.metrics.staleDecisions.inc();
+    engine.remembered.delete(runId);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 4 * stale));
+    if (Date.now() > deadline) throw new AppError('unavailable', 'The run is being changed by others all the time; try again');
+  }
+}
+
+/** One round: load, decide, commit. False when the run had moved on. */
+async function attempt(engine: Engine, runId: string, together: Waiting[], commit: (change: Change) => Promise<Committed>): Promise<boolean> {
+  const isRemembered = engine.remembered.has(runId);
+  const remembered = engine.remembered.get(runId) ?? (await loadRun(engine, runId));
+  if (!remembered) throw new AppError('run_not_found', `Run ${runId} does not exist`);
+  const found = engine.plans.get(remembered.state.definitionId, remembered.state.version);
+  const plan = found instanceof Promise ? await found : found;
+  const ready = await withOutputs(engine, remembered, whatItReads(plan, remembered.state, together));
+  const { decision, verdicts, states } = fold(engine, plan, ready.state, together);
+  if (isRemembered && verdicts.some((verdict) => verdict.kind === 'refused')) {
+    engine.remembered.delete(runId);
+    return attempt(engine, runId, together, commit);
+  }
+  if (decision) {
+    if ((await commit({ decision, expectedSeq: ready.state.seq })) === 'stale') return false;
+    finishCommit(engine, decision, ready.outputsKnown);
+  }
+  together.forEach((waiting, index) => {
+    const verdict = verdicts[index]!;
+    waiting.resolve(verdict.kind === 'refused' ? verdict : { kind: verdict.kind, state: states[index]! });
+  });
+  return true;
+}
+
+/** Decides the commands one after the other, each on the state that the one before left. */
+function fold(engine: Engine, plan: Plan, before: RunState, together: Waiting[]) {
+  const now = engine.clock.now();
+  const verdicts: Verdict[] = [];
+  const states: RunState[] = [];
+  let state = before;
+  let decision: Decision | null = null;
+  for (const { command, actor, commandId } of together) {
+    const isForeign = actor.userId !== SYSTEM_USER && actor.workspaceId !== state.workspaceId;
+    const verdict: Verdict = isForeign ? { kind: 'refused', code: 'run_not_found', message: `Run ${state.id} does not exist` } : decide(plan, state, command, { now, actor, commandId, newId });
+    if (verdict.kind === 'accepted') {
+      decision = decision ? mergeDecisions(decision, verdict.decision) : verdict.decision;
+      state = verdict.decision.state;
+    }
+    verdicts.push(verdict);
+    states.push(state);
+  }
+  return { decision, verdicts, states };
+}
+
+/** What follows a commit: remember the run, offer its new jobs, wake whoever watches, arm the timer. */
+export function finishCommit(engine: Engine, decision: Decision, outputsKnown: RememberedRun['outputsKnown']): void {
+  const { state, steps } = decision;
+  if (FINISHED.has(state.status)) engine.remembered.delete(state.id);
+  else engine.remembered.set(state.id, { state, outputsKnown });
+  const fresh = steps.filter((row) => row.status === 'queued' && !row.redispatch && row.attempt === 1 && row.fence === 0);
+  engine.steps.offer(fresh.map(({ step, visit }) => ({ runId: state.id, workspaceId: state.workspaceId, step, visit, dispatch: 1 })));
+  engine.wakeups.publish([state.id]);
+  for (const row of steps) {
+    if (row.status === 'waiting' && row.dueAt !== null) engine.dueTimer.arm(row.dueAt);
+    if (row.status === 'completed' || row.status === 'failed' || row.status === 'cancelled') engine.metrics.stepsFinished.inc({ type: row.type, outcome: row.status });
+  }
+  if (state.cancellation?.dueAt !== undefined) engine.dueTimer.arm(state.cancellation.dueAt);
+}
+
+async function withOutputs(engine: Engine, run: RememberedRun, reads: Reads): Promise<RememberedRun> {
+  const { outputsKnown, state } = run;
+  if (outputsKnown === 'all' || (reads !== 'all' && reads.size === 0)) return run;
+  if (reads !== 'all' && [...reads].every((step) => outputsKnown.has(step))) return run;
+  const outputs = await loadOutputs(engine.db.pool, state.id, reads);
+  return { state: { ...state, outputs: { ...state.outputs, ...outputs } }, outputsKnown: unite([outputsKnown, reads]) };
+}
+
+/** The steps whose outputs these commands may need: those they close, and those that wait to go. */
+function whatItReads(plan: Plan, state: RunState, together: Waiting[]): Reads {
+  if (plan.readOutputs !== 'all' && plan.readOutputs.size === 0) return plan.readOutputs;
+  const closing: StepRef[] = together.flatMap(({ command }) => ('visit' in command ? [command] : []));
+  const going = state.open.filter((open) => open.status === 'pending' || open.status === 'waiting');
+  return unite([...closing, ...going].map(({ step }) => plan.steps.get(step)?.reads ?? new Set<string>()));
+}

@@ -1,0 +1,81 @@
+// What the engine's verbs work with: the store, the queue, the step types, and what this process remembers of runs. Every
+// verb takes it as its first argument; nothing here decides anything.
+
+import { LRUCache } from 'lru-cache';
+import type { RunState } from '../core/run.ts';
+import type { Known, StepTypes } from '../core/step-type.ts';
+import type { Logger } from '../log.ts';
+import type { StepsQueue } from '../queue/steps-queue.ts';
+import type { Wakeups } from '../queue/wakeups.ts';
+import { type Committer, createCommitter } from '../store/commit.ts';
+import type { Database } from '../store/db.ts';
+import type { Metrics } from '../telemetry.ts';
+import type { Mailbox } from './change-run.ts';
+import { type Clock, createClock } from './clock.ts';
+import { DueTimer } from './due-timer.ts';
+import { createPlans, type Plans } from './plans.ts';
+
+export interface EngineOptions {
+  db: Database;
+  steps: StepsQueue;
+  wakeups: Wakeups;
+  types: StepTypes;
+  known: Known;
+  log: Logger;
+  metrics: Metrics;
+  name: string;
+  leaseMs: number;
+}
+
+/** A run as this process last committed or loaded it, and the steps whose outputs it holds. */
+export interface RememberedRun {
+  state: RunState;
+  outputsKnown: ReadonlySet<string> | 'all';
+}
+
+export interface Engine extends Omit<EngineOptions, 'name'> {
+  committer: Committer;
+  clock: Clock;
+  plans: Plans;
+  /** Bounded by the size of what it holds, and never trusted: every decision is checked against the run's sequence number. */
+  remembered: LRUCache<string, RememberedRun>;
+  mailboxes: Map<string, Mailbox>;
+  /** Armed for the nearest due time that this process knows. */
+  dueTimer: DueTimer;
+  close(): Promise<void>;
+}
+
+const REMEMBERED_BYTES = 32 * 1024 * 1024;
+
+export function createEngine({ name, ...options }: EngineOptions): Engine {
+  const { db, metrics, log, leaseMs, types } = options;
+  const clock = createClock(db);
+  const committer = createCommitter({
+    url: db.url,
+    leaseMs,
+    name,
+    onBatch(size) {
+      metrics.commits.inc();
+      metrics.commitBatchSize.observe(size);
+    },
+    onError: (error) => log.warn({ error: error.message }, 'Postgres did not take a commit; trying again'),
+  });
+  const dueTimer = new DueTimer(clock);
+  return {
+    ...options,
+    committer,
+    clock,
+    plans: createPlans(db, types),
+    remembered: new LRUCache({ maxSize: REMEMBERED_BYTES, sizeCalculation: estimateBytes }),
+    mailboxes: new Map(),
+    dueTimer,
+    async close() {
+      dueTimer.stop();
+      await committer.close();
+    },
+  };
+}
+
+function estimateBytes({ state }: RememberedRun): number {
+  return 1_000 + 200 * state.open.length + 2 * JSON.stringify(state.data).length + 2 * JSON.stringify(state.outputs).length;
+}

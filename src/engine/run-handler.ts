@@ -1,0 +1,83 @@
+// Calls a step's handler: gives it its context, bounds its time, and turns whatever it does into a result. It decides
+// nothing about retries and writes nothing.
+
+import type { Json, JsonObject } from '../core/json.ts';
+import type { PlanStep } from '../core/plan.ts';
+import type { OpenStep } from '../core/run.ts';
+import { StepError } from '../core/step-type.ts';
+import type { AttemptError } from '../core/transition.ts';
+import type { Engine, RememberedRun } from './engine.ts';
+
+/** `abandoned`: the claim was taken away, so nobody wants the result any more. */
+export type HandlerResult =
+  | { kind: 'returned'; output: Json; ranMs: number }
+  | { kind: 'threw'; error: AttemptError; ranMs: number }
+  | { kind: 'abandoned' };
+
+interface Running {
+  run: RememberedRun;
+  step: PlanStep;
+  open: OpenStep;
+}
+
+/** Runs the handler until it returns, throws, times out, or its claim is lost. `abort` is null for unclaimed, pure work. */
+export function runHandler(engine: Engine, { run, step, open }: Running, input: JsonObject | null, abort: AbortController | null): Promise<HandlerResult> {
+  const startedAt = performance.now();
+  const controller = abort ?? new AbortController();
+  const ranMs = () => performance.now() - startedAt;
+  return new Promise((resolve) => {
+    const end = (result: HandlerResult) => {
+      clearTimeout(timer);
+      resolve(result);
+    };
+    const timer = setTimeout(() => {
+      const message = `The step did not finish within ${step.timeoutMs} ms`;
+      end({ kind: 'threw', error: { code: 'timeout', message, retryable: true, definite: false, timedOut: true }, ranMs: ranMs() });
+      controller.abort('timeout');
+    }, step.timeoutMs);
+    controller.signal.addEventListener('abort', () => {
+      if (controller.signal.reason === 'lost') end({ kind: 'abandoned' });
+    });
+    call(engine, { run, step, open }, input, controller.signal).then(
+      (output) => end({ kind: 'returned', output, ranMs: ranMs() }),
+      (error: unknown) => end({ kind: 'threw', error: describeError(error), ranMs: ranMs() }),
+    );
+  });
+}
+
+async function call({ log }: Engine, { run, step, open }: Running, input: JsonObject | null, signal: AbortSignal): Promise<Json> {
+  const { id: runId } = run.state;
+  const { visit, attempt, epoch } = open;
+  const stepId = step.step.id;
+  const output = await step.type.work!(step.step, {
+    input: input ?? {},
+    runId,
+    stepId,
+    visit,
+    attempt,
+    effectKey: `hp_${runId}_${stepId}_${visit}_${epoch}`,
+    signal,
+    log: (level, message, data) => log[level]({ runId, stepId, visit, attempt, data }, message),
+  });
+  return asJson(output);
+}
+
+/** What the value is once stored: dates become text, `undefined` becomes null. */
+function asJson(value: unknown): Json {
+  if (value === undefined) return null;
+  return typeof value === 'object' ? JSON.parse(JSON.stringify(value) ?? 'null') : (value as Json);
+}
+
+const MAX_MESSAGE = 2_000;
+
+function describeError(error: unknown): AttemptError {
+  const message = clean(error instanceof Error ? error.message : String(error));
+  if (!(error instanceof StepError)) return { code: 'step_error', message, retryable: true, definite: false };
+  const { code, retryable, definite, retryAfterMs } = error;
+  return { code, message, retryable, definite, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+/** A message is stored with the attempt: bounded, and without what Postgres refuses. */
+function clean(message: string): string {
+  return message.toWellFormed().replaceAll('\u0000', '').slice(0, MAX_MESSAGE);
+}

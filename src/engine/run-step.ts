@@ -1,0 +1,166 @@
+// What a worker does with a job. In call order: find the open step run the job points to → claim it (a commit), unless
+// its work is pure → run its handler → offer the outcome until Postgres accepts or refuses it. The answer tells the queue
+// what became of the job; by then the row has recorded it.
+
+import { findJsonProblems, type JsonObject } from '../core/json.ts';
+import { type Plan, type PlanStep, resolveInput, UnknownStepTypeError } from '../core/plan.ts';
+import type { OpenStep, RunState } from '../core/run.ts';
+import type { AttemptError, Command } from '../core/transition.ts';
+import type { JobVerdict } from '../queue/steps-worker.ts';
+import type { StepJob } from '../queue/steps-queue.ts';
+import { isPoison, isTransient } from '../store/db.ts';
+import { findStepInput, loadOutputs } from '../store/runs.ts';
+import { AppError } from '../core/errors.ts';
+import { ExpressionError } from '../core/expression.ts';
+import { type Changed, changeRun, systemActor } from './change-run.ts';
+import type { Claims } from './claims.ts';
+import type { Engine, RememberedRun } from './engine.ts';
+import { loadRun } from './load-run.ts';
+import { type HandlerResult, runHandler } from './run-handler.ts';
+
+/** How long a finished outcome is offered while Postgres is away. */
+const OUTCOME_PATIENCE_MS = 600_000;
+const LATER_MS = 1_000;
+const NO_HANDLER_MS = 5_000;
+const DONE: JobVerdict = { kind: 'done' };
+
+interface Found {
+  plan: Plan;
+  run: RememberedRun;
+  open: OpenStep;
+  step: PlanStep;
+}
+
+/** Runs the step that `job` points to; a job whose step is not waiting for it any more is dropped. */
+export async function runStep(engine: Engine, claims: Claims, job: StepJob, attemptsStarted: number): Promise<JobVerdict> {
+  try {
+    const found = await findOpenStep(engine, job);
+    if (!found || found.open.status !== 'queued') return DONE;
+    const { open, step } = found;
+    const early = (open.dueAt ?? 0) - engine.clock.now();
+    if (early > 0) return { kind: 'later', delayMs: early };
+    if (step.type.settle) return await settle(engine, job);
+    if (!canRun(engine, step)) return { kind: 'later', delayMs: NO_HANDLER_MS };
+    const isFirst = attemptsStarted <= open.attempt && job.dispatch === 1 && open.lost === 0;
+    if (isFirst && step.type.isPure?.(step.step)) return await runPure(engine, job, found);
+    return await runClaimed(engine, claims, job, found);
+  } catch (error) {
+    if (error instanceof UnknownStepTypeError) return { kind: 'later', delayMs: NO_HANDLER_MS };
+    if (isTransient(error) || (error instanceof AppError && error.code === 'unavailable')) return { kind: 'later', delayMs: LATER_MS };
+    if (error instanceof AppError && error.code === 'run_not_found') return DONE;
+    throw error;
+  }
+}
+
+/** The step run by what this process remembers, or by what is stored where that does not have it queued. */
+async function findOpenStep(engine: Engine, job: StepJob): Promise<Found | null> {
+  const isIt = (open: OpenStep) => open.step === job.step && open.visit === job.visit;
+  let run = engine.remembered.get(job.runId) ?? null;
+  let open = run?.state.open.find(isIt);
+  if (open?.status !== 'queued') {
+    run = await loadRun(engine, job.runId);
+    open = run?.state.open.find(isIt);
+  }
+  if (!run || !open) return null;
+  const plan = await engine.plans.get(run.state.definitionId, run.state.version);
+  return { plan, run, open, step: plan.steps.get(job.step)! };
+}
+
+/** A settling step that was put off because its decision had settled enough already. */
+async function settle(engine: Engine, { runId, step, visit }: StepJob): Promise<JobVerdict> {
+  await changeRun(engine, runId, { type: 'settle', step, visit }, { actor: systemActor() });
+  return DONE;
+}
+
+/** Without an effect outside, running it twice does no harm: claim and completion are one commit. */
+async function runPure(engine: Engine, job: StepJob, found: Found): Promise<JobVerdict> {
+  const input = await resolveStepInput(engine, found);
+  if (!input.ok) return report(engine, job, failure(job, null, input.error, 0));
+  const result = await runHandler(engine, found, input.value, null);
+  if (result.kind === 'abandoned') return DONE;
+  return report(engine, job, outcome(job, null, result, input.value));
+}
+
+async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: Found): Promise<JobVerdict> {
+  const { runId, step, visit } = job;
+  const stored = found.open.fence > 0 ? await findStepInput(engine.db.pool, runId, step, visit) : null;
+  const input: Resolved = stored ? { ok: true, value: stored } : await resolveStepInput(engine, found);
+  const claimed = await changeRun(engine, runId, { type: 'claim', step, visit, input: input.ok ? input.value : null }, { actor: systemActor() });
+  if (claimed.kind !== 'accepted') return claimed.kind === 'refused' && claimed.code === 'not_due' ? { kind: 'later', delayMs: LATER_MS } : DONE;
+  const open = claimed.state.open.find((one) => one.step === step && one.visit === visit)!;
+  if (!input.ok) return report(engine, job, failure(job, open.fence, input.error));
+  const abort = new AbortController();
+  const claim = { runId, step, visit, fence: open.fence, abort: (reason: 'lost' | 'stale') => abort.abort(reason) };
+  claims.hold(claim);
+  try {
+    const result = await runHandler(engine, { ...found, open }, input.value, abort);
+    if (result.kind === 'abandoned') return DONE;
+    return await report(engine, job, outcome(job, open.fence, result));
+  } finally {
+    claims.drop(claim);
+  }
+}
+
+/** Offers the outcome until it is accepted or refused; an output that Postgres cannot hold fails the step instead. */
+async function report(engine: Engine, job: StepJob, command: Command & { fence: number | null }): Promise<JobVerdict> {
+  let changed: Changed;
+  try {
+    changed = await changeRun(engine, job.runId, command, { actor: systemActor(), patienceMs: OUTCOME_PATIENCE_MS });
+  } catch (error) {
+    if (!isPoison(error) || command.type !== 'complete') throw error;
+    const message = `The output cannot be stored: ${error instanceof Error ? error.message : String(error)}`;
+    return report(engine, job, failure(job, command.fence, { code: 'output_rejected', message, retryable: false, definite: true }));
+  }
+  if (changed.kind === 'refused') {
+    if (changed.code === 'not_due') return { kind: 'later', delayMs: LATER_MS };
+    engine.metrics.lostLeases.inc();
+    engine.log.info({ runId: job.runId, stepId: job.step, visit: job.visit, reason: changed.message }, 'a late result was refused');
+    return DONE;
+  }
+  if (command.type !== 'fail-attempt') return DONE;
+  const open = changed.state.open.find((one) => one.step === job.step && one.visit === job.visit);
+  const { message } = command.error;
+  if (open?.status !== 'queued') return { kind: 'failed', message };
+  engine.metrics.stepsFinished.inc({ type: 'attempt', outcome: 'retried' });
+  return { kind: 'retry', delayMs: Math.max(0, (open.dueAt ?? 0) - engine.clock.now()), message };
+}
+
+function outcome({ step, visit }: StepJob, fence: number | null, result: Exclude<HandlerResult, { kind: 'abandoned' }>, input?: JsonObject | null): Command & { fence: number | null } {
+  const { ranMs } = result;
+  const problems = result.kind === 'returned' ? findJsonProblems(result.output) : [];
+  if (result.kind === 'returned' && problems.length === 0) {
+    return { type: 'complete', step, visit, fence, output: result.output, ranMs, ...(input ? { input } : {}) };
+  }
+  const message = `The output ${problems.map((problem) => `${problem.pointer} ${problem.message}`.trim()).join('; ')}`;
+  const error: AttemptError = result.kind === 'threw' ? result.error : { code: 'invalid_output', message, retryable: false, definite: true };
+  return failure({ step, visit }, fence, error, ranMs);
+}
+
+function failure({ step, visit }: Pick<StepJob, 'step' | 'visit'>, fence: number | null, error: AttemptError, ranMs?: number): Command & { fence: number | null } {
+  return { type: 'fail-attempt', step, visit, fence, error, random: Math.random(), ...(ranMs === undefined ? {} : { ranMs }) };
+}
+
+type Resolved = { ok: true; value: JsonObject | null } | { ok: false; error: AttemptError };
+
+/** Fills in the step's templates; what cannot be filled in fails the attempt for good. */
+async function resolveStepInput(engine: Engine, { run, step }: Found): Promise<Resolved> {
+  const { inputReads } = step;
+  const hasReads = inputReads === 'all' || inputReads.size > 0;
+  const outputs = hasReads ? await loadOutputs(engine.db.pool, run.state.id, inputReads) : {};
+  try {
+    return { ok: true, value: resolveInput(step, { data: run.state.data, steps: outputs, run: describeRun(run.state), context: run.state.context }) };
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    return { ok: false, error: { code: 'expression_error', message: error.message, retryable: false, definite: true } };
+  }
+}
+
+function describeRun({ id, definitionId, version, createdAt }: RunState): JsonObject {
+  return { id, workflowId: definitionId, version, createdAt: new Date(createdAt).toISOString() };
+}
+
+function canRun(engine: Engine, step: PlanStep): boolean {
+  const tool: unknown = step.step['tool'];
+  return step.type.work !== undefined && (typeof tool !== 'string' || engine.known.tools.has(tool));
+}
+

@@ -1,0 +1,174 @@
+// What makes the queue disposable: every few seconds one process looks for what is due in Postgres and is not on its way.
+// Expired leases, timers, pauses and cancellations become commands; due step runs whose jobs are missing get new ones.
+// It is cheapest when the backlog is longest: while the queue holds as many jobs as there are due step runs, only the
+// oldest few are looked at, and seldom.
+
+import type pg from 'pg';
+import type { Command } from '../core/transition.ts';
+import { countBacklog, type DueStep, type Handled, listDueRuns, listDueWaits, listExpiredLeases, nextDispatch, takeForOffer } from '../store/step-runs.ts';
+import { changeRun, systemActor } from './change-run.ts';
+import type { Engine } from './engine.ts';
+
+const BATCH = 1_000;
+/** Commands per round; rounds go on while they are full. */
+const COMMANDS = 200;
+/** Job states asked for in one sweep: that call scans the wait list. */
+const MAX_INSPECTED = 100;
+/** How many of the oldest are checked, and how often, while the queue is as long as the backlog. */
+const OLDEST = 200;
+const OLDEST_EVERY_MS = 30_000;
+/** An offer is given this long to arrive before it is made again. */
+const OFFER_GRACE_MS = 1_000;
+/** Any number will do, as long as it is ours: the advisory lock that makes one sweeper of many. */
+const SWEEP_LOCK = 0x486f6c64;
+
+export interface Sweeper {
+  /** One sweep now; answers false when another process is sweeping. */
+  sweep(): Promise<boolean>;
+  /** Fires what is due by the clock, without looking at the queue. */
+  fireDue(): Promise<void>;
+  start(everyMs: number): void;
+  stop(): Promise<void>;
+}
+
+export function createSweeper(engine: Engine): Sweeper {
+  const handled: Handled = { types: engine.types.list().map(({ type }) => type), tools: [...engine.known.tools.keys()] };
+  const { pool } = engine.db;
+  let timer: NodeJS.Timeout | null = null;
+  let running: Promise<unknown> = Promise.resolve();
+  let stopped = false;
+  /** After its own reconnect a sweeper gives every worker one lease to come back before it takes anything away. */
+  let expireAfter = 0;
+  let wasAway = false;
+  let oldestAt = 0;
+
+  async function sweep(): Promise<boolean> {
+    const endTimer = engine.metrics.sweepDuration.startTimer();
+    let client: pg.PoolClient | undefined;
+    try {
+      client = await pool.connect();
+      const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [SWEEP_LOCK]);
+      if (!rows[0]!.held) {
+        client.release();
+        return false;
+      }
+      if (wasAway) expireAfter = Date.now() + engine.leaseMs;
+      wasAway = false;
+      await engine.clock.sync();
+      if (Date.now() >= expireAfter) await expireLeases();
+      await fireDue();
+      await refillQueue();
+      await client.query('SELECT pg_advisory_unlock($1)', [SWEEP_LOCK]);
+      client.release();
+      return true;
+    } catch (error) {
+      wasAway = true;
+      client?.release(true);
+      engine.log.warn({ error: String(error) }, 'a sweep was cut short; the next one goes on');
+      return true;
+    } finally {
+      endTimer();
+    }
+  }
+
+  async function expireLeases(): Promise<void> {
+    await inRounds(
+      () => listExpiredLeases(pool, handled, COMMANDS),
+      ({ runId, step, visit, fence }) => {
+        engine.metrics.lostLeases.inc();
+        return command(runId, { type: 'expire-lease', step, visit, fence });
+      },
+    );
+  }
+
+  async function fireDue(): Promise<void> {
+    await inRounds(
+      () => listDueWaits(pool, COMMANDS),
+      ({ runId, step, visit }) => command(runId, { type: 'wake', step, visit }),
+    );
+    await inRounds(
+      () => listDueRuns(pool, COMMANDS),
+      (runId) => command(runId, { type: 'expire-run' }),
+    );
+  }
+
+  async function command(runId: string, wanted: Command): Promise<void> {
+    await changeRun(engine, runId, wanted, { actor: systemActor() }).catch((error) => {
+      engine.log.warn({ runId, command: wanted.type, error: String(error) }, 'the sweep could not change a run');
+    });
+  }
+
+  /** Adds the jobs of due step runs that the queue may have lost. */
+  async function refillQueue(): Promise<void> {
+    const { due, noHandler } = await countBacklog(pool, handled);
+    engine.metrics.noHandler.set(noHandler);
+    if (due === 0) return;
+    const live = await engine.steps.countLive().catch(() => null);
+    if (live === null) return;
+    if (live >= due) {
+      if (Date.now() - oldestAt < OLDEST_EVERY_MS) return;
+      oldestAt = Date.now();
+      await mend(await takeForOffer(pool, handled, OLDEST, OLDEST_EVERY_MS));
+      return;
+    }
+    let suspects: DueStep[] = [];
+    for (let full = true; full && !stopped; ) {
+      const batch = await takeForOffer(pool, handled, BATCH, OFFER_GRACE_MS);
+      await engine.steps.addAll(batch);
+      if (suspects.length === 0) suspects = batch.slice(0, MAX_INSPECTED);
+      full = batch.length === BATCH;
+    }
+    await mend(suspects);
+  }
+
+  /** Looks at the jobs of a few due step runs: a missing one is added, a dead one replaced, a delayed one let go. */
+  async function mend(steps: DueStep[]): Promise<void> {
+    for (const step of steps.slice(0, MAX_INSPECTED)) {
+      const state = await engine.steps.inspect(step);
+      if (state === 'missing') await engine.steps.addAll([step]);
+      if (state === 'delayed') await engine.steps.promote(step).catch(() => {});
+      if (state !== 'dead') continue;
+      const dispatch = await nextDispatch(pool, step);
+      if (dispatch !== null) await engine.steps.addAll([{ ...step, dispatch }]);
+    }
+  }
+
+  function plan(everyMs: number): void {
+    if (stopped) return;
+    timer = setTimeout(
+      () => {
+        running = sweep().finally(() => plan(everyMs));
+      },
+      everyMs * (0.75 + Math.random() / 2),
+    );
+  }
+
+  return {
+    sweep,
+    fireDue,
+    start(everyMs) {
+      engine.dueTimer.start(() => {
+        running = fireDue().catch((error) => engine.log.warn({ error: String(error) }, 'due steps could not be fired'));
+      });
+      running = sweep().finally(() => plan(everyMs));
+    },
+    async stop() {
+      stopped = true;
+      if (timer) clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+/** Works through a list that the work itself shortens, a full round at a time; stops when a round changes nothing. */
+async function inRounds<Item>(list: () => Promise<Item[]>, work: (item: Item) => Promise<void>): Promise<void> {
+  let before = '';
+  for (;;) {
+    const items = await list();
+    const seen = JSON.stringify(items);
+    if (items.length === 0 || seen === before) return;
+    before = seen;
+    await Promise.all(items.map(work));
+    if (items.length < COMMANDS) return;
+  }
+}

@@ -1,0 +1,68 @@
+// Waiting for a run to move: hints wake a look at the table, and a look now and then makes up for hints that got lost.
+
+import { FINISHED, type RunStatus } from '../core/run.ts';
+import { isTransient } from '../store/db.ts';
+import { findRunStatus } from '../store/runs.ts';
+import type { Engine } from './engine.ts';
+
+const LOOK_EVERY_MS = 500;
+
+export interface Watched {
+  runId: string;
+  workspaceId: string;
+  signal?: AbortSignal;
+}
+
+/** Yields the run's status and last sequence number now and after every change that is noticed, until it is finished or `signal` aborts. */
+export async function* watchRun(engine: Engine, { runId, workspaceId, signal }: Watched): AsyncGenerator<{ status: RunStatus; seq: number }> {
+  let wake = () => {};
+  let hinted = false;
+  const stopListening = engine.wakeups.subscribe((changed) => {
+    if (changed !== runId) return;
+    hinted = true;
+    wake();
+  });
+  signal?.addEventListener('abort', () => wake());
+  engine.metrics.openWaiters.inc();
+  try {
+    for (let seen = 0; !signal?.aborted; ) {
+      hinted = false;
+      const found = await look(engine, workspaceId, runId);
+      if (found && found.seq !== seen) {
+        seen = found.seq;
+        yield found;
+        if (FINISHED.has(found.status)) return;
+      }
+      if (hinted || signal?.aborted) continue;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, LOOK_EVERY_MS);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  } finally {
+    stopListening();
+    engine.metrics.openWaiters.dec();
+  }
+}
+
+/** Whether the run is settled (finished, or waiting for somebody) within `timeoutMs`. */
+export async function waitUntilSettled(engine: Engine, { timeoutMs, signal, ...watched }: Watched & { timeoutMs: number }): Promise<boolean> {
+  const signals = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
+  for await (const { status } of watchRun(engine, { ...watched, signal: AbortSignal.any(signals) })) {
+    if (FINISHED.has(status) || status === 'waiting' || status === 'held') return true;
+  }
+  return false;
+}
+
+/** A database that is away for a moment is no reason to stop waiting. */
+async function look(engine: Engine, workspaceId: string, runId: string) {
+  try {
+    return await findRunStatus(engine.db.pool, workspaceId, runId);
+  } catch (error) {
+    if (isTransient(error)) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,98 @@
+// The whole HTTP edge as one Koa application: headers, log and metrics, errors in the shape of the face they belong to,
+// the operators' board, and the routes of every face.
+
+import Koa, { type Context, type Middleware, type Next } from 'koa';
+import { AppError } from '../core/errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../telemetry.ts';
+import { type Authenticate, requireRole } from './auth.ts';
+import { dispatchRoutes } from './dispatch.ts';
+import { type HttpFailure, toHttpFailure } from './errors.ts';
+import { setHeaders } from './headers.ts';
+import { observeRequests } from './observe.ts';
+import type { Face, Route } from './route.ts';
+
+export interface AppOptions {
+  /** Asked in order for whose path it is; the last one owns what nobody else does. */
+  faces: readonly Face[];
+  /** Routes that belong to no dialect: health and metrics. */
+  systemRoutes: readonly Route[];
+  authenticate: Authenticate;
+  log: Logger;
+  metrics: Metrics;
+  /** Aborts when the server stops. */
+  stopping: AbortSignal;
+  /** Serves everything below /admin/queues. */
+  board?: Middleware;
+}
+
+const BOARD_PATH = '/admin/queues';
+
+export function createApp({ faces, systemRoutes, authenticate, log, metrics, stopping, board }: AppOptions): Koa {
+  const app = new Koa();
+  app.on('error', (error: unknown) => log.debug({ err: error }, 'connection failed while answering'));
+  app.use(setHeaders);
+  app.use(observeRequests({ log, metrics }));
+  app.use(async (context, next) => {
+    if (stopping.aborted) context.set('connection', 'close');
+    await next();
+  });
+  app.use(reportErrors(faces, log));
+  if (board !== undefined) app.use(guardBoard(board, authenticate));
+  const routes = [...systemRoutes, ...faces.flatMap((face) => face.routes)];
+  app.use(dispatchRoutes({ routes, authenticate, stopping }));
+  return app;
+}
+
+function reportErrors(faces: readonly Face[], log: Logger): Middleware {
+  return async (context: Context, next: Next) => {
+    try {
+      await next();
+    } catch (error) {
+      const failure = toHttpFailure(error);
+      logFailure(log, { failure, error, requestId: context.state['requestId'] });
+      context.status = failure.status;
+      context.set(failure.headers);
+      if (failure.status === 401) context.set('www-authenticate', challengeFor(context.path));
+      const { status, code, message, details } = failure;
+      const report = { status, code, message, details, requestId: context.state['requestId'] };
+      context.body = faceOf(faces, context.path).presentError(report);
+    }
+  };
+}
+
+function logFailure(
+  log: Logger,
+  { failure, error, requestId }: { failure: HttpFailure; error: unknown; requestId: string },
+): void {
+  if (failure.unexpected) log.error({ err: error, requestId }, 'request failed');
+  else if (failure.status === 503) log.warn({ err: error, requestId }, 'request refused: the database cannot be reached');
+}
+
+function faceOf(faces: readonly Face[], path: string): Face {
+  return faces.find((face) => face.prefixes.some((prefix) => path.startsWith(prefix))) ?? faces.at(-1)!;
+}
+
+function challengeFor(path: string): string {
+  return isBelow(path, '/admin') ? 'Basic realm="holdpoint", charset="UTF-8"' : 'Bearer realm="holdpoint"';
+}
+
+/** Lets admins look, by Basic too, so that a browser can; nothing but reading gets through, whatever the board offers. */
+function guardBoard(board: Middleware, authenticate: Authenticate): Middleware {
+  return async (context, next) => {
+    if (!isBelow(context.path, BOARD_PATH)) return next();
+    context.state['route'] = BOARD_PATH;
+    const actor = await authenticate(context.headers, { allowBasic: true });
+    context.state['actor'] = actor;
+    requireRole(actor, 'admin');
+    if (context.method !== 'GET' && context.method !== 'HEAD') {
+      context.set('allow', 'GET, HEAD');
+      throw new AppError('method_not_allowed', 'the board only shows; use the API to change runs');
+    }
+    await board(context, next);
+  };
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}

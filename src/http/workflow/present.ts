@@ -1,0 +1,226 @@
+// Rows into the words of the workflow face (API.md §1, seeds 000 and 001). Pure and total: nothing here loads, fails or
+// decides; every other file of this face leaves words to this one.
+
+import type { Json, JsonObject } from '../../core/json.ts';
+import type { Cancellation, RunError, RunStatus, StepRunStatus } from '../../core/run.ts';
+import type { DefinitionRow, VersionRow } from '../../store/definitions.ts';
+import type { PauseView, RunHistory, RunView, StepView } from '../../store/run-views.ts';
+import type { ErrorReport } from '../route.ts';
+
+/** The words of seed 001's table of errors, by our codes; other codes follow the same pattern. */
+const ERROR_WORDS: Readonly<Record<string, string>> = {
+  invalid_request: 'Invalid input',
+  invalid_definition: 'Invalid input',
+  invalid_input: 'Invalid input',
+  unauthenticated: 'Unauthorized',
+  forbidden: 'Forbidden',
+  not_found: 'Not found',
+  workflow_not_found: 'Workflow not found',
+  version_not_found: 'Workflow not found',
+  run_not_found: 'Workflow run not found',
+  method_not_allowed: 'Method not allowed',
+  payload_too_large: 'Payload too large',
+  unsupported_media_type: 'Unsupported media type',
+  internal: 'Internal server error',
+  unavailable: 'Service unavailable',
+};
+const ERROR_CODES: Readonly<Record<string, string>> = {
+  unauthenticated: 'UNAUTHORIZED',
+  internal: 'INTERNAL_SERVER_ERROR',
+};
+
+export function presentError({ code, message, details, requestId }: ErrorReport): Json {
+  const words = ERROR_WORDS[code] ?? 'Conflict';
+  return {
+    success: false,
+    error: {
+      code: ERROR_CODES[code] ?? code.toUpperCase(),
+      message: message === '' ? words : `${words}: ${message}`,
+      details: details.map((problem) => ({ ...problem })),
+      requestId,
+    },
+  };
+}
+
+export type StatusWord = 'running' | 'paused' | 'completed' | 'failed' | 'cancelled';
+
+export function presentStatusWord(status: RunStatus): StatusWord {
+  switch (status) {
+    case 'queued':
+    case 'running':
+      return 'running';
+    case 'waiting':
+    case 'held':
+      return 'paused';
+    default:
+      return status;
+  }
+}
+
+/** The answer of a synchronous start: 202 while nobody can say more than that it runs. */
+export function presentStarted(run: RunView): { status: number; body: Json } {
+  const status = presentStatusWord(run.status);
+  const head = { runId: run.id, status };
+  switch (status) {
+    case 'running':
+      return { status: 202, body: head };
+    case 'completed':
+      return { status: 200, body: { ...head, data: run.data, result: run.result } };
+    case 'paused':
+      return { status: 200, body: { ...head, data: run.data, ...presentPauses(run) } };
+    case 'failed':
+      return { status: 200, body: { ...head, data: run.data, error: presentRunError(run.error) } };
+    case 'cancelled':
+      return { status: 200, body: { ...head, data: run.data, cancellation: presentCancellation(run.cancellation) } };
+  }
+}
+
+export function presentRunStatus(run: RunView & RunHistory, names: ReadonlyMap<string, string>): Json {
+  return {
+    runId: run.id,
+    workflowId: run.definitionKey,
+    version: presentVersion(run.version),
+    status: presentStatusWord(run.status),
+    currentStepId: findCurrentStep(run) ?? run.lastStepId,
+    ...presentPauses(run),
+    data: run.data,
+    stepExecutionHistory: run.steps.map((step) => presentStep(step, names)),
+    ...(run.truncated ? { truncated: true, next: run.next } : {}),
+    result: run.result,
+    error: presentRunError(run.error),
+    ...(run.cancellation === null ? {} : { cancellation: presentCancellation(run.cancellation) }),
+    startTime: presentTime(run.startedAt ?? run.createdAt),
+    endTime: presentTime(run.finishedAt),
+  };
+}
+
+/** The step of the pause that is shown, else one that is at work, else one that is about to be. */
+function findCurrentStep(run: RunView): string | undefined {
+  const first = (isCurrent: (step: RunView['open'][number]) => boolean) => run.open.find(isCurrent)?.step;
+  return (
+    (presentStatusWord(run.status) === 'paused' ? run.pauses[0]?.stepId : undefined) ??
+    first((step) => step.status === 'running') ??
+    first((step) => step.status === 'queued') ??
+    first((step) => step.status === 'waiting') ??
+    first(() => true)
+  );
+}
+
+function presentPauses(run: RunView): { pauseSignal: Json; pauseSignals: Json[] } {
+  const hold: Json[] = run.status === 'held' ? [{ type: 'hold', reason: null }] : [];
+  const pauseSignals = [...hold, ...run.pauses.map(presentPause)];
+  const isPaused = presentStatusWord(run.status) === 'paused';
+  return { pauseSignal: isPaused ? (pauseSignals[0] ?? null) : null, pauseSignals };
+}
+
+function presentPause({ id, stepId, spec, dueAt }: PauseView): JsonObject {
+  const asked: JsonObject =
+    spec.type === 'collect_inputs'
+      ? { fields: spec.fields ?? {} }
+      : { actions: (spec.actions ?? []).map(({ id, label, fields }) => ({ id, label, ...(fields ? { fields } : {}) })) };
+  return {
+    type: spec.type,
+    stepId,
+    ...asked,
+    id,
+    ...(spec.message === undefined ? {} : { message: spec.message }),
+    ...(dueAt === null ? {} : { dueAt: presentTime(dueAt) }),
+  };
+}
+
+function presentStep(step: StepView, names: ReadonlyMap<string, string>): JsonObject {
+  const start = step.startedAt ?? step.createdAt;
+  return {
+    stepId: step.stepId,
+    stepType: step.type,
+    stepName: names.get(step.stepId) ?? step.stepId,
+    status: presentStepStatus(step.status),
+    startTime: presentTime(start),
+    endTime: presentTime(step.finishedAt),
+    duration: step.finishedAt === null ? null : Math.max(0, step.finishedAt - start),
+    inputData: step.input,
+    outputData: step.output,
+    error: step.status === 'cancelled' ? 'Cancelled' : (step.error?.message ?? null),
+    visit: step.visit,
+    attempts: step.attempt,
+  };
+}
+
+function presentStepStatus(status: StepRunStatus): 'running' | 'completed' | 'failed' {
+  switch (status) {
+    case 'completed':
+    case 'skipped':
+      return 'completed';
+    case 'failed':
+    case 'cancelled':
+      return 'failed';
+    default:
+      return 'running';
+  }
+}
+
+export function presentCancellation(cancellation: Cancellation | null): Json {
+  if (cancellation === null) return null;
+  const { type, reason, by, at } = cancellation;
+  return { type, reason: reason ?? null, by, at: presentTime(at) };
+}
+
+function presentRunError(error: RunError | null): Json {
+  if (error === null) return null;
+  return { code: error.code, message: error.message, ...(error.step === undefined ? {} : { stepId: error.step }) };
+}
+
+/** One workflow as lists show it; `version` is the latest. */
+export function presentWorkflowSummary(row: DefinitionRow): JsonObject {
+  return {
+    id: row.key,
+    name: row.name,
+    description: row.description,
+    status: presentWorkflowStatus(row),
+    version: presentVersion(row.latestVersion),
+    publishedVersion: row.publishedVersion === null ? null : presentVersion(row.publishedVersion),
+    createdAt: presentTime(row.createdAt),
+    updatedAt: presentTime(row.updatedAt),
+  };
+}
+
+/** One version of a workflow: its definition, with what is known about it; `version` is the one shown. */
+export function presentWorkflow(row: DefinitionRow, version: VersionRow): Json {
+  const { name, description = null, ...graph } = version.body;
+  return {
+    ...(graph as unknown as JsonObject), // a definition is JSON; its interface only has no index signature
+    ...presentWorkflowSummary(row),
+    name,
+    description,
+    version: presentVersion(version.version),
+    uuid: row.id,
+    createdBy: row.createdBy,
+  };
+}
+
+function presentWorkflowStatus(row: DefinitionRow): string {
+  if (row.archivedAt !== null) return 'archived';
+  return row.publishedVersion === null ? row.latestStatus : 'published';
+}
+
+/** What a run of this version is to be given: its `payload`, or what its first collect-inputs step asks for. */
+export function presentInputSchema(row: DefinitionRow, version: VersionRow): Json {
+  const { payload = {}, steps } = version.body;
+  const first = steps.find((step) => step.type === 'collect-inputs');
+  const fallback = (first?.['output'] ?? {}) as JsonObject; // checked when the definition was created
+  return {
+    success: true,
+    data: { workflowId: row.key, payload: Object.keys(payload).length > 0 ? payload : fallback },
+  };
+}
+
+/** Version numbers are integers inside and semver here: 1 is `1.0.0`, 4 is `1.0.3`. */
+export function presentVersion(version: number): string {
+  return `1.0.${version - 1}`;
+}
+
+function presentTime(epochMs: number): string;
+function presentTime(epochMs: number | null): string | null;
+function presentTime(epochMs: number | null): string | null {
+  return epochMs === null ? null : new Date(epochMs).toISOString();
+}

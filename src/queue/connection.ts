@@ -1,0 +1,143 @@
+// The one place that knows whether the queue lives in Redis or in Postgres. With `REDIS_URL` it is BullMQ on Redis, as in
+// production; without, BullMQ's own Postgres backend in the same database, so that one command runs everything.
+
+import { createPostgresBackend, Queue, Worker } from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Logger } from '../log.ts';
+import { queueName, StepsQueue } from './steps-queue.ts';
+import { createStepsWorker, type HandedJob, type JobProcessor, type StepsWorker, WORKER_SETTINGS } from './steps-worker.ts';
+import { openRedisWakeups, type Wakeups } from './wakeups.ts';
+
+export interface QueueConfig {
+  databaseUrl: string;
+  redisUrl: string | null;
+  stepQueues: number;
+  queuePrefix: string;
+}
+
+export interface Queues {
+  steps: StepsQueue;
+  /** Null: hints go over Postgres. */
+  wakeups: Wakeups | null;
+  /** What Bull Board shows. */
+  board: Queue[];
+  createWorker(process: JobProcessor, concurrency: number): StepsWorker;
+  /** Whether workers may take jobs, and if not, why. */
+  probe(): Promise<{ ok: boolean; message?: string }>;
+  close(): Promise<void>;
+}
+
+interface Options {
+  log: Logger;
+  onAddFailed(error: Error): void;
+}
+
+type Settings = Omit<RedisOptions, 'replyMapping'>;
+
+/** A request never waits for Redis: commands fail at once while it is away, and after a second in any case. */
+const PRODUCER: Settings = { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 1_000, connectTimeout: 1_000, keepAlive: 5_000 };
+const CONSUMER: Settings = { maxRetriesPerRequest: null, connectTimeout: 5_000, keepAlive: 5_000, socketTimeout: 60_000 };
+const retryStrategy = (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000) * (0.75 + Math.random() / 2);
+
+export async function openQueues(config: QueueConfig, options: Options): Promise<Queues> {
+  return config.redisUrl === null ? openOnPostgres(config, options) : openOnRedis(config, config.redisUrl, options);
+}
+
+async function openOnRedis({ stepQueues, queuePrefix: prefix }: QueueConfig, url: string, { log, onAddFailed }: Options): Promise<Queues> {
+  const open: Redis[] = [];
+  const connect = (settings: Settings) => {
+    const redis = new Redis(url, { ...settings, retryStrategy });
+    redis.on('error', (error) => log.debug({ error: error.message }, 'redis connection'));
+    open.push(redis);
+    return redis;
+  };
+  const producer = connect(PRODUCER);
+  const queues = names(stepQueues).map((name) => new Queue(name, { connection: producer, prefix, skipVersionCheck: true }));
+  for (const queue of queues) queue.on('error', () => {});
+  const wakeups = await openRedisWakeups(producer, connect(CONSUMER), prefix);
+  const workers: StepsWorker[] = [];
+  watchConnection(producer, log);
+  return {
+    steps: new StepsQueue(queues, onAddFailed),
+    wakeups,
+    board: queues,
+    createWorker(process, concurrency) {
+      const connection = connect(CONSUMER);
+      const build = (run: Run) =>
+        queues.map(({ name }) => observe(new Worker(name, run, { ...WORKER_SETTINGS, connection, prefix, concurrency, autorun: false }), log));
+      const worker = createStepsWorker(build, process);
+      workers.push(worker);
+      return worker;
+    },
+    probe: () => probeRedis(producer),
+    async close() {
+      await Promise.all(workers.map((worker) => worker.close(true)));
+      await Promise.allSettled(queues.map((queue) => queue.close()));
+      await wakeups.close();
+      for (const redis of open) redis.disconnect();
+    },
+  };
+}
+
+async function openOnPostgres({ stepQueues, queuePrefix: prefix, databaseUrl }: QueueConfig, { log, onAddFailed }: Options): Promise<Queues> {
+  const connection = { connectionString: databaseUrl, schema: `bullmq_${prefix.replaceAll(/[^a-z0-9]/gi, '_').toLowerCase()}`, migrate: true, max: 4 };
+  const queues = names(stepQueues).map((name) => new Queue(name, { connection, prefix }, createPostgresBackend));
+  for (const queue of queues) queue.on('error', () => {});
+  const workers: StepsWorker[] = [];
+  return {
+    steps: new StepsQueue(queues, onAddFailed),
+    wakeups: null,
+    // The board reads both kinds alike; its types only name the Redis one.
+    board: queues as unknown as Queue[],
+    createWorker(process, concurrency) {
+      const build = (run: Run) =>
+        queues.map(({ name }) => observe(new Worker(name, run, { ...WORKER_SETTINGS, connection, prefix, concurrency, autorun: false }, createPostgresBackend), log));
+      const worker = createStepsWorker(build, process);
+      workers.push(worker);
+      return worker;
+    },
+    probe: async () => ({ ok: true }),
+    async close() {
+      await Promise.all(workers.map((worker) => worker.close(true)));
+      await Promise.allSettled(queues.map((queue) => queue.close()));
+    },
+  };
+}
+
+function names(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => queueName(index));
+}
+
+type Run = (job: HandedJob, token?: string) => Promise<void>;
+
+function observe<Observed extends { on(event: 'error', listener: (error: Error) => void): unknown }>(worker: Observed, log: Logger): Observed {
+  worker.on('error', (error) => log.debug({ error: error.message }, 'queue worker'));
+  return worker;
+}
+
+function watchConnection(redis: Redis, log: Logger): void {
+  let away = false;
+  redis.on('close', () => {
+    if (!away) log.warn('Redis is away: starts and answers are accepted, steps wait until it is back');
+    away = true;
+  });
+  redis.on('ready', () => {
+    if (away) log.info('Redis is back');
+    away = false;
+  });
+}
+
+/** Redis at least 6.2, and `maxmemory-policy noeviction`: an evicted job would be handed out without its ids. */
+async function probeRedis(redis: Redis): Promise<{ ok: boolean; message?: string }> {
+  try {
+    const info = await redis.info();
+    const version = /redis_version:(\S+)/.exec(info)?.[1] ?? '0';
+    const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? 'unknown';
+    const [major = 0, minor = 0] = version.split('.').map(Number);
+    if (major < 6 || (major === 6 && minor < 2)) return { ok: false, message: `Redis ${version} is too old: 6.2 or later is needed` };
+    if (policy !== 'noeviction') return { ok: false, message: `Redis has maxmemory-policy ${policy}: set it to noeviction, or queued steps are evicted` };
+    return { ok: true };
+  } catch (error) {
+    return { ok: false, message: `Redis does not answer: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}

@@ -1,0 +1,114 @@
+// The queue of steps that wait for a worker. A job is a pointer (ids only) and disposable: adding it twice is harmless,
+// losing it costs a sweep. Nothing here is ever awaited by a request.
+
+import type { JobsOptions } from 'bullmq';
+
+/** Where a job points; its id is derived from it, so the same promise always makes the same job. */
+export interface StepJob {
+  runId: string;
+  workspaceId: string;
+  step: string;
+  visit: number;
+  dispatch: number;
+}
+
+/** What is used of a BullMQ queue, on either backend. */
+export interface JobQueue {
+  readonly name: string;
+  add(name: string, data: StepJob, options: JobsOptions): Promise<unknown>;
+  addBulk(jobs: { name: string; data: StepJob; opts: JobsOptions }[]): Promise<unknown>;
+  getJobCountByTypes(...types: ('wait' | 'active' | 'prioritized')[]): Promise<number>;
+  getJobState(id: string): Promise<string>;
+  getJob(id: string): Promise<{ promote(): Promise<void> } | undefined>;
+}
+
+/** What BullMQ knows of a job: gone, dead (kept as failed or completed under its id), delayed, or on its way. */
+export type JobState = 'missing' | 'dead' | 'delayed' | 'live';
+
+/** Most adds under way at once; beyond that a job is left to the sweep, so an absent Redis costs bounded memory. */
+const MAX_IN_FLIGHT = 1_000;
+
+/**
+ * `attempts` is out of reach because Postgres owns exhaustion; the backoff strategy only hands on the delay that was
+ * committed with the failed attempt. Failed jobs are kept a day for operators, never read by the engine.
+ */
+const JOB_OPTIONS: JobsOptions = {
+  attempts: 1_000_000,
+  backoff: { type: 'committed' },
+  removeOnComplete: true,
+  removeOnFail: { age: 86_400, count: 5_000 },
+};
+
+export function jobId({ runId, step, visit, dispatch }: StepJob): string {
+  return `${runId}.${step}.${visit}.${dispatch}`;
+}
+
+export function queueName(index: number): string {
+  return `{steps-${index}}`;
+}
+
+export class StepsQueue {
+  readonly queues: JobQueue[];
+  readonly #onAddFailed: (error: Error) => void;
+  #inFlight = 0;
+
+  constructor(queues: JobQueue[], onAddFailed: (error: Error) => void) {
+    this.queues = queues;
+    this.#onAddFailed = onAddFailed;
+  }
+
+  /** Adds jobs without waiting for it. Failures are counted and left to the sweep. */
+  offer(jobs: StepJob[]): void {
+    for (const job of jobs) {
+      if (this.#inFlight >= MAX_IN_FLIGHT) return this.#onAddFailed(new Error('too many adds in flight'));
+      this.#inFlight += 1;
+      this.#queueOf(job.runId)
+        .add(job.step, job, { ...JOB_OPTIONS, jobId: jobId(job) })
+        .catch(this.#onAddFailed)
+        .finally(() => {
+          this.#inFlight -= 1;
+        });
+    }
+  }
+
+  /** Adds a batch and waits for it: the sweep's way. */
+  async addAll(jobs: StepJob[]): Promise<void> {
+    const adds = this.queues.map((queue) => {
+      const own = jobs.filter((job) => this.#queueOf(job.runId) === queue);
+      if (own.length === 0) return null;
+      return queue.addBulk(own.map((job) => ({ name: job.step, data: job, opts: { ...JOB_OPTIONS, jobId: jobId(job) } })));
+    });
+    await Promise.all(adds);
+  }
+
+  /** Jobs that a worker has or will take: waiting, prioritized or active. Delayed ones do not count. */
+  async countLive(): Promise<number> {
+    const counts = await Promise.all(this.queues.map((queue) => queue.getJobCountByTypes('wait', 'active', 'prioritized')));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Costly on a long wait list; the sweep asks at most a hundred times. */
+  async inspect(job: StepJob): Promise<JobState> {
+    const state = await this.#queueOf(job.runId).getJobState(jobId(job));
+    if (state === 'unknown') return 'missing';
+    if (state === 'failed' || state === 'completed') return 'dead';
+    return state === 'delayed' ? 'delayed' : 'live';
+  }
+
+  /** Lets a delayed job go now. */
+  async promote(job: StepJob): Promise<void> {
+    const found = await this.#queueOf(job.runId).getJob(jobId(job));
+    await found?.promote();
+  }
+
+  #queueOf(runId: string): JobQueue {
+    return this.queues[hash(runId) % this.queues.length]!;
+  }
+}
+
+/** FNV-1a over the id's characters: only has to be stable and spread evenly. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  return value >>> 0;
+}

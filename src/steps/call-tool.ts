@@ -1,0 +1,96 @@
+// A step that runs one of the process's tools as a job. Arguments are checked before the handler is called, so a wrong one
+// has certainly had no effect.
+
+import type { Step } from '../core/definition.ts';
+import type { Problem } from '../core/errors.ts';
+import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
+import { compilePayload } from '../core/schema.ts';
+import { type Known, StepError, type StepType, type WorkContext } from '../core/step-type.ts';
+import { suggestName } from '../core/suggestion.ts';
+import type { Tool, Tools } from './tools.ts';
+
+export function createCallTool(tools: Tools): StepType {
+  return {
+    type: 'call-tool',
+    aliases: ['task'],
+    mergesOutput: true,
+    properties: {
+      tool: { type: 'string', minLength: 1, maxLength: 64 },
+      toolId: { type: 'string', minLength: 1, maxLength: 64 },
+      args: { type: ['object', 'string'] },
+    },
+    templates: ['args'],
+    normalise,
+    check: checkCall,
+    isPure: (step) => tools.get(String(step['tool']))?.pure ?? false,
+
+    async work(step, context) {
+      const tool = tools.get(String(step['tool']));
+      if (!tool)
+        throw new StepError('unknown_tool', `This process has no tool "${step['tool']}"`, {
+          retryable: false,
+          definite: true,
+        });
+      return callTool(tool, context);
+    },
+  };
+}
+
+function normalise(step: Step): Step {
+  const { toolId, ...rest } = step;
+  const tool = step['tool'] ?? toolId;
+  return { ...rest, type: 'call-tool', ...(tool === undefined ? {} : { tool }) };
+}
+
+function checkCall(step: Step, known: Known): Problem[] {
+  const { tool, args } = step;
+  if (typeof tool !== 'string')
+    return [{ pointer: '/tool', message: 'is required', hint: `known are ${[...known.tools.keys()].join(', ')}` }];
+  const found = known.tools.get(tool);
+  if (!found)
+    return [
+      { pointer: '/tool', message: `is an unknown tool, "${tool}"`, hint: suggestName(tool, known.tools.keys()) },
+    ];
+  if (typeof args === 'string' && !args.includes('${'))
+    return [{ pointer: '/args', message: `must be an object, or one \${…} that gives one` }];
+  if (!found.input || typeof args === 'string') return [];
+  const given = isJsonObject(args) ? args : {};
+  const missing = compilePayload(found.input).requiredFields.filter((name) => !Object.hasOwn(given, name));
+  return missing.map((name) => ({ pointer: `/args/${name}`, message: `is required by the tool "${tool}"` }));
+}
+
+async function callTool(tool: Tool, context: WorkContext): Promise<Json> {
+  const args = checkArgs(tool, context.input['args'] ?? {});
+  const output = (await tool.handler(args, context)) ?? null;
+  return tool.output ? checkOutput(tool, tool.output, output) : output;
+}
+
+function checkArgs(tool: Tool, args: Json): JsonObject {
+  if (!isJsonObject(args))
+    throw refuse('invalid_args', `The arguments of the tool "${tool.name}" must be an object`, true);
+  const result = tool.input ? compilePayload(tool.input).validate(args) : { ok: true as const, value: args };
+  if (!result.ok)
+    throw refuse('invalid_args', `The arguments do not fit the tool "${tool.name}": ${list(result.problems)}`, true);
+  // A handler may change what it is given; the stored input must stay as it is for the next attempt.
+  return structuredClone(result.value);
+}
+
+function checkOutput(tool: Tool, schema: JsonObject, output: Json): Json {
+  const result = isJsonObject(output) ? compilePayload(schema).validate(output) : null;
+  if (result?.ok) return result.value;
+  const reason = result ? list(result.problems) : 'it is no object';
+  throw refuse(
+    'invalid_output',
+    `The tool "${tool.name}" returned what its output schema does not allow: ${reason}`,
+    false,
+  );
+}
+
+/** Trying again would not help: the same arguments, or an effect that has happened. */
+function refuse(code: string, message: string, definite: boolean): StepError {
+  return new StepError(code, message, { retryable: false, definite });
+}
+
+function list(problems: readonly Problem[]): string {
+  return problems.map(({ pointer, message }) => `${pointer || 'the whole'} ${message}`).join('; ');
+}

@@ -1,0 +1,190 @@
+// The group commit: decisions of many runs, one statement. A decision is sent at once when nothing is in flight; while a
+// batch is, the next ones collect and go together when it returns. There is no timer: waiting gains nothing.
+//
+// In call order: `commit` queues a change → `flush` takes a batch → `send` runs the statement → each change is answered
+// `committed` or `stale` (its run moved on, or is locked elsewhere; a start: its origin or id exists).
+// * One bad decision never hurts its neighbours: when the statement is refused for what it carries, each is sent alone
+//   and only the guilty one is rejected.
+// * An error may mean "committed": after a lost reply the first event of each change is read back by its key; what is
+//   not there is sent again with the same expected sequence number, so it can only ever apply once.
+
+import pg from 'pg';
+import { type Change, commitStatement, encodeChange } from './commit-statement.ts';
+import { isAmbiguous, isPoison, isTransient } from './db.ts';
+
+export type Committed = 'committed' | 'stale';
+
+export interface Committer {
+  /** Resolves once the change is known to be durable or refused; keeps trying through outages until `deadline` (epoch ms). */
+  commit(change: Change, deadline: number): Promise<Committed>;
+  /** Runs `work` with the run's row locked, for a run that others keep changing first. */
+  locked<Result>(runId: string, work: (commit: (change: Change) => Promise<Committed>) => Promise<Result>): Promise<Result>;
+  close(): Promise<void>;
+}
+
+export interface CommitterOptions {
+  url: string;
+  leaseMs: number;
+  name: string;
+  onBatch(size: number): void;
+  onError(error: Error): void;
+}
+
+interface Waiting {
+  change: Change;
+  json: string;
+  deadline: number;
+  /** A reply to it was lost: before it counts as stale, its first event is looked for. */
+  doubtful: boolean;
+  resolve(result: Committed): void;
+  reject(error: unknown): void;
+}
+
+const MAX_BATCH = 64;
+const MAX_BYTES = 2 * 1024 * 1024;
+const IN_FLIGHT = 1;
+const FIRST_PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** The plan that is right for big tables is pinned: one made while they were small would scan or hash them (PERFORMANCE.md). */
+const PINNED = ['enable_seqscan=off', 'enable_hashjoin=off', 'enable_mergejoin=off', 'jit=off', 'plan_cache_mode=force_generic_plan', 'statement_timeout=10s', 'lock_timeout=3s', 'idle_in_transaction_session_timeout=15s', 'timezone=UTC'];
+
+export function createCommitter({ url, leaseMs, name, onBatch, onError }: CommitterOptions): Committer {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: `${name} commit`,
+    options: PINNED.map((setting) => `-c ${setting}`).join(' '),
+    max: IN_FLIGHT + 1,
+    keepAlive: true,
+    connectionTimeoutMillis: 2_000,
+    query_timeout: 12_000,
+  });
+  pool.on('error', onError);
+  const queue: Waiting[] = [];
+  let inFlight = 0;
+  let pauseMs = 0;
+
+  function flush(): void {
+    while (queue.length > 0 && inFlight < IN_FLIGHT) {
+      const batch = takeBatch(queue);
+      inFlight += 1;
+      onBatch(batch.length);
+      void send(batch).finally(() => {
+        inFlight -= 1;
+        flush();
+      });
+    }
+  }
+
+  async function send(batch: Waiting[]): Promise<void> {
+    try {
+      const won = await run(pool, batch);
+      pauseMs = 0;
+      const lost = batch.filter((item) => !won.has(item.change.decision.state.id));
+      for (const item of batch) if (won.has(item.change.decision.state.id)) item.resolve('committed');
+      await answerLost(lost);
+    } catch (error) {
+      await recover(batch, error);
+    }
+  }
+
+  async function answerLost(lost: Waiting[]): Promise<void> {
+    for (const item of lost) if (!item.doubtful) item.resolve('stale');
+    const doubtful = lost.filter((item) => item.doubtful);
+    if (doubtful.length === 0) return;
+    const found = await readBack(doubtful);
+    for (const item of doubtful) item.resolve(found.has(item.change.decision.commandId) ? 'committed' : 'stale');
+  }
+
+  async function recover(batch: Waiting[], error: unknown): Promise<void> {
+    if (isPoison(error) && batch.length > 1) {
+      for (const item of batch) await send([item]);
+    } else if (isTransient(error)) {
+      if (isAmbiguous(error)) for (const item of batch) item.doubtful = true;
+      await retryLater(batch, error);
+    } else {
+      for (const item of batch) item.reject(error);
+    }
+  }
+
+  /** Waits, finds out what did arrive, and puts the rest back in front of the queue. */
+  async function retryLater(batch: Waiting[], error: unknown): Promise<void> {
+    onError(error instanceof Error ? error : new Error(String(error)));
+    pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, pauseMs * 2), LONGEST_PAUSE_MS);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.75 + Math.random() / 2)));
+    let left = batch;
+    const doubtful = batch.filter((item) => item.doubtful);
+    if (doubtful.length > 0) {
+      const found = await readBack(doubtful).catch(() => new Set<string>());
+      for (const item of doubtful) if (found.has(item.change.decision.commandId)) item.resolve('committed');
+      left = batch.filter((item) => !found.has(item.change.decision.commandId));
+    }
+    const now = Date.now();
+    for (const item of left) if (item.deadline <= now) item.reject(error);
+    queue.unshift(...left.filter((item) => item.deadline > now));
+  }
+
+  async function run(client: pg.Pool | pg.PoolClient, batch: Waiting[], waitForLocks = false): Promise<Set<string>> {
+    const { rows } = await client.query<{ id: string }>({
+      name: waitForLocks ? 'commit-alone' : 'commit',
+      text: waitForLocks ? COMMIT_ALONE : COMMIT,
+      values: [`[${batch.map((item) => item.json).join(',')}]`, leaseMs],
+    });
+    return new Set(rows.map((row) => row.id));
+  }
+
+  async function readBack(items: Waiting[]): Promise<Set<string>> {
+    const ids = items.map((item) => item.change.decision.state.id);
+    const seqs = items.map((item) => item.change.expectedSeq + 1);
+    const { rows } = await pool.query<{ command_id: string }>({
+      name: 'read-back',
+      text: `SELECT e.command_id FROM unnest($1::uuid[], $2::bigint[]) AS k(run_id, seq)
+             JOIN events e ON e.run_id = k.run_id AND e.seq = k.seq WHERE e.command_id IS NOT NULL`,
+      values: [ids, seqs],
+    });
+    return new Set(rows.map((row) => row.command_id));
+  }
+
+  return {
+    commit(change, deadline) {
+      return new Promise((resolve, reject) => {
+        queue.push({ change, json: encodeChange(change), deadline, doubtful: false, resolve, reject });
+        flush();
+      });
+    },
+    async locked(runId, work) {
+      const client = await pool.connect();
+      let broken: Error | undefined;
+      try {
+        await client.query('BEGIN');
+        await client.query('SELECT 1 FROM runs WHERE id = $1 FOR UPDATE', [runId]);
+        const result = await work(async (change) => {
+          const item = { change, json: encodeChange(change), deadline: 0, doubtful: false, resolve() {}, reject() {} };
+          return (await run(client, [item], true)).size === 1 ? 'committed' : 'stale';
+        });
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        broken = error instanceof Error ? error : new Error(String(error));
+        await client.query('ROLLBACK').catch(() => {});
+        throw error;
+      } finally {
+        client.release(broken && isTransient(broken) ? broken : undefined);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+const COMMIT = commitStatement({ waitForLocks: false });
+const COMMIT_ALONE = commitStatement({ waitForLocks: true });
+
+function takeBatch(queue: Waiting[]): Waiting[] {
+  let bytes = 0;
+  let count = 0;
+  while (count < queue.length && count < MAX_BATCH && (count === 0 || bytes + queue[count]!.json.length <= MAX_BYTES)) {
+    bytes += queue[count]!.json.length;
+    count += 1;
+  }
+  return queue.splice(0, count);
+}

@@ -1,0 +1,81 @@
+// Connections to Postgres: one pool for the hot path's prepared statements, and knex for migrations and plain CRUD.
+// Knows which failures mean "not now" and which mean "never"; knows nothing about what is stored.
+
+import knexModule, { type Knex } from 'knex';
+import pg from 'pg';
+
+/** bigint columns are sequence numbers and counts, far below 2^53. */
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+export interface Database {
+  pool: pg.Pool;
+  knex: Knex;
+  url: string;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  url: string;
+  max: number;
+  /** Shown as `application_name`, so an operator can tell processes apart. */
+  name: string;
+  onError(error: Error): void;
+}
+
+/** Session settings of every connection (GUARANTEES §8): nothing of ours may hang or hold a lock for long. */
+const SESSION = '-c statement_timeout=10s -c lock_timeout=3s -c idle_in_transaction_session_timeout=15s -c timezone=UTC';
+
+export function openDatabase({ url, max, name, onError }: DatabaseOptions): Database {
+  const settings = {
+    connectionString: url,
+    application_name: name,
+    options: SESSION,
+    keepAlive: true,
+    connectionTimeoutMillis: 2_000,
+    query_timeout: 12_000,
+  };
+  const pool = new pg.Pool({ ...settings, max, idleTimeoutMillis: 30_000 });
+  pool.on('error', onError);
+  const knex = knexModule({
+    client: 'pg',
+    connection: settings,
+    pool: { min: 0, max: Math.max(2, Math.floor(max / 2)), acquireTimeoutMillis: 2_000, idleTimeoutMillis: 30_000 },
+    acquireConnectionTimeout: 2_000,
+  });
+  return {
+    pool,
+    knex,
+    url,
+    async close() {
+      await Promise.allSettled([pool.end(), knex.destroy()]);
+    },
+  };
+}
+
+const TRANSIENT = new Set(['40001', '40P01', '55P03', '57P01', '57P02', '57P03', '53300', '53100', '53200', '25006', '57014', '25P03']);
+const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNABORTED']);
+const MESSAGES = /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Unable to acquire a connection|Timeout acquiring a connection|Cannot use a pool after calling end/i;
+
+/** Whether the statement may be tried again later: the server or the way to it is away, busy or read-only. */
+export function isTransient(error: unknown): boolean {
+  const { code, message } = describe(error);
+  return TRANSIENT.has(code) || NETWORK.has(code) || code.startsWith('08') || MESSAGES.test(message);
+}
+
+/** Whether the statement's outcome is unknown: its reply was lost, so the truth must be read back (GUARANTEES M15). */
+export function isAmbiguous(error: unknown): boolean {
+  const { code, message } = describe(error);
+  if (code === 'ECONNREFUSED' || /trying to connect|acquir/i.test(message)) return false;
+  return NETWORK.has(code) || code.startsWith('08') || code.startsWith('57P') || MESSAGES.test(message);
+}
+
+/** Whether the statement was refused because of what it carried (SQLSTATE class 22, 23 or 54). */
+export function isPoison(error: unknown): boolean {
+  return /^(22|23|54)/.test(describe(error).code);
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  if (!(error instanceof Error)) return { code: '', message: String(error) };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return { code, message: error.message };
+}

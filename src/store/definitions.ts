@@ -1,0 +1,204 @@
+// Definitions and their versions: rows in, plain objects out. Versions are immutable, so a found body may be cached for
+// ever. Knows which numbers a selector may name; refuses to know what a definition means.
+
+import type { Definition } from '../core/definition.ts';
+import type { Json } from '../core/json.ts';
+import type { Database } from './db.ts';
+
+export type VersionStatus = 'draft' | 'testing' | 'published';
+
+/** A workflow without its graph. Times are epoch milliseconds. */
+export interface DefinitionRow {
+  id: string;
+  workspaceId: string;
+  key: string;
+  name: string;
+  description: string | null;
+  latestVersion: number;
+  /** Status of the latest version, not of the workflow. */
+  latestStatus: VersionStatus;
+  publishedVersion: number | null;
+  archivedAt: number | null;
+  createdBy: string;
+  createdAt: number;
+  updatedAt: number;
+}
+
+export interface VersionRow {
+  definitionId: string;
+  version: number;
+  status: VersionStatus;
+  body: Definition;
+  createdBy: string;
+  createdAt: number;
+  publishedAt: number | null;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const KEY = /^[a-z0-9-]{1,80}$/;
+
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
+const COLUMNS = `
+  d.id, d.workspace_id AS "workspaceId", d.key, d.name, d.description, d.latest_version AS "latestVersion",
+  v.status AS "latestStatus", d.published_version AS "publishedVersion",
+  ${epochMs('d.archived_at')} AS "archivedAt", d.created_by AS "createdBy",
+  ${epochMs('d.created_at')} AS "createdAt", ${epochMs('d.updated_at')} AS "updatedAt"`;
+const FROM = `
+  FROM definitions d
+  JOIN definition_versions v ON v.definition_id = d.id AND v.version = d.latest_version`;
+
+function epochMs(column: string): string {
+  return `floor(extract(epoch FROM ${column}) * 1000)::bigint`;
+}
+
+/** Finds a workflow of the workspace by id or key; an id wins over another workflow's key that looks like one. */
+export async function findDefinition(
+  db: Database,
+  { workspaceId, idOrKey }: { workspaceId: string; idOrKey: string },
+): Promise<DefinitionRow | null> {
+  const id = isUuid(idOrKey) ? idOrKey.toLowerCase() : null;
+  if (id === null && !KEY.test(idOrKey)) return null;
+  const { rows } = await db.pool.query<DefinitionRow>({
+    name: id === null ? 'definition-by-key' : 'definition-by-id-or-key',
+    text:
+      id === null
+        ? `SELECT ${COLUMNS} ${FROM} WHERE d.workspace_id = $1 AND d.key = $2`
+        : `SELECT ${COLUMNS} ${FROM} WHERE d.workspace_id = $1 AND (d.key = $2 OR d.id = $3) ORDER BY d.id = $3 DESC LIMIT 1`,
+    values: id === null ? [workspaceId, idOrKey] : [workspaceId, id, id],
+  });
+  return rows[0] ?? null;
+}
+
+export async function findVersion(
+  db: Database,
+  { definitionId, version }: { definitionId: string; version: number },
+): Promise<VersionRow | null> {
+  const { rows } = await db.pool.query<VersionRow>({
+    name: 'definition-version',
+    text: `SELECT definition_id AS "definitionId", version, status, body, created_by AS "createdBy",
+                  ${epochMs('created_at')} AS "createdAt", ${epochMs('published_at')} AS "publishedAt"
+             FROM definition_versions WHERE definition_id = $1 AND version = $2`,
+    values: [definitionId, version],
+  });
+  return rows[0] ?? null;
+}
+
+/** What a version selector may look like: `latest`, `published`, `1.0.3` or `3`. */
+export const VERSION_SELECTOR = '^(latest|published|1\\.0\\.(0|[1-9][0-9]{0,8})|[1-9][0-9]{0,8})$';
+
+/** The version number that a selector names (`1.0.N` is number N + 1), or null when the workflow has no such version. */
+export function resolveVersion(
+  definition: Pick<DefinitionRow, 'latestVersion' | 'publishedVersion'>,
+  selector = 'latest',
+): number | null {
+  if (selector === 'latest') return definition.latestVersion;
+  if (selector === 'published') return definition.publishedVersion;
+  if (!new RegExp(VERSION_SELECTOR).test(selector)) return null;
+  const number = selector.startsWith('1.0.') ? Number(selector.slice(4)) + 1 : Number(selector);
+  return number <= definition.latestVersion ? number : null;
+}
+
+export interface DefinitionFilter {
+  workspaceId: string;
+  /** Part of a name or description; `%` and `_` mean themselves. */
+  search?: string;
+  status?: VersionStatus | 'archived';
+  includeArchived?: boolean;
+  limit: number;
+  offset: number;
+}
+
+/** One page of the workspace's workflows, newest update first, and how many there are in all. */
+export async function listDefinitions(
+  db: Database,
+  filter: DefinitionFilter,
+): Promise<{ rows: DefinitionRow[]; total: number }> {
+  const { where, values } = buildFilter(filter);
+  const limit = `LIMIT $${values.length + 1} OFFSET $${values.length + 2}`;
+  const [page, count] = await Promise.all([
+    db.pool.query<DefinitionRow>(
+      `SELECT ${COLUMNS} ${FROM} WHERE ${where} ORDER BY d.updated_at DESC, d.id DESC ${limit}`,
+      [...values, filter.limit, filter.offset],
+    ),
+    db.pool.query<{ total: number }>(`SELECT count(*) AS total ${FROM} WHERE ${where}`, values),
+  ]);
+  return { rows: page.rows, total: count.rows[0]?.total ?? 0 };
+}
+
+function buildFilter({ workspaceId, search, status, includeArchived }: DefinitionFilter) {
+  const values: unknown[] = [workspaceId];
+  const conditions = ['d.workspace_id = $1'];
+  if (status === 'archived') conditions.push('d.archived_at IS NOT NULL');
+  else if (status !== undefined || !includeArchived) conditions.push('d.archived_at IS NULL');
+  if (status === 'published') conditions.push('d.published_version IS NOT NULL');
+  if (status === 'draft' || status === 'testing') {
+    values.push(status);
+    conditions.push(`d.published_version IS NULL AND v.status = $${values.length}`);
+  }
+  if (search !== undefined && search !== '') {
+    values.push(`%${search.replace(/[\\%_]/g, '\\$&')}%`);
+    conditions.push(`(d.name ILIKE $${values.length} OR d.description ILIKE $${values.length})`);
+  }
+  return { where: conditions.join(' AND '), values };
+}
+
+/** Those of the workspace's keys that are `base` or `base-<number>`. */
+export async function listTakenKeys(
+  db: Database,
+  { workspaceId, base }: { workspaceId: string; base: string },
+): Promise<Set<string>> {
+  const { rows } = await db.pool.query<{ key: string }>(
+    `SELECT key FROM definitions WHERE workspace_id = $1 AND (key = $2 OR key ~ ('^' || $2 || '-[0-9]{1,9}$'))`,
+    [workspaceId, base],
+  );
+  return new Set(rows.map((row) => row.key));
+}
+
+export interface NewDefinition {
+  id: string;
+  workspaceId: string;
+  key: string;
+  createdBy: string;
+  body: Definition;
+}
+
+/** Inserts a workflow with its version 1, a draft, in one statement; false when the key is taken. */
+export async function insertDefinition(db: Database, row: NewDefinition): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
+    `WITH inserted AS (
+       INSERT INTO definitions (id, workspace_id, key, name, description, latest_version, created_by)
+       VALUES ($1, $2, $3, $4, $5, 1, $6)
+       ON CONFLICT (workspace_id, key) DO NOTHING
+       RETURNING id, workspace_id
+     )
+     INSERT INTO definition_versions (definition_id, version, workspace_id, body, status, created_by)
+     SELECT id, 1, workspace_id, $7::jsonb, 'draft', $6 FROM inserted`,
+    [row.id, row.workspaceId, row.key, row.body.name, row.body.description ?? null, row.createdBy, toJsonb(row.body)],
+  );
+  return rowCount === 1;
+}
+
+/** Publishes one version in one statement; false when the workflow is archived or has no such version. */
+export async function markPublished(
+  db: Database,
+  { definitionId, version }: { definitionId: string; version: number },
+): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
+    `WITH published AS (
+       UPDATE definitions SET published_version = $2, updated_at = now()
+        WHERE id = $1 AND archived_at IS NULL AND latest_version >= $2
+        RETURNING id
+     )
+     UPDATE definition_versions v SET status = 'published', published_at = coalesce(v.published_at, now())
+       FROM published WHERE v.definition_id = published.id AND v.version = $2`,
+    [definitionId, version],
+  );
+  return rowCount === 1;
+}
+
+function toJsonb(value: Definition | Json): string {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,166 @@
+// The web process: the HTTP edge over the engine. Wires parts together and owns the order of starting and stopping; it
+// takes no steps. It starts whatever is away, answers 503 meanwhile, and recovers without a restart.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { createBoard } from '../dashboards/bull-board.ts';
+import { type Config, loadConfig } from './config.ts';
+import { bootstrapAccess } from './engine/bootstrap-access.ts';
+import { createEngine, type Engine } from './engine/engine.ts';
+import { createApp } from './http/app.ts';
+import { createAuthenticator } from './http/auth.ts';
+import { createSystemRoutes, type Probe } from './http/health.ts';
+import { listen } from './http/server.ts';
+import { createWorkflowFace } from './http/workflow/routes.ts';
+import { createLog, type Logger } from './log.ts';
+import { openQueues, type Queues } from './queue/connection.ts';
+import { createStepTypes } from './steps/registry.ts';
+import { loadTools, type Tools } from './steps/tools.ts';
+import { type Database, openDatabase } from './store/db.ts';
+import { listPendingMigrations } from './store/migrate.ts';
+import { openPostgresWakeups } from './store/wakeups.ts';
+import { createMetrics } from './telemetry.ts';
+
+export type WebConfig = Config & { databaseUrl: string };
+
+/** What tests and standalone bring along instead of what the settings name. */
+export interface WebOverrides {
+  log?: Logger;
+  tools?: Tools;
+}
+
+export interface WebProcess {
+  /** `http://host:port`, with the port that was really taken. */
+  address: string;
+  stop(): Promise<void>;
+}
+
+const NAME = 'holdpoint web';
+const BOARD_PATH = '/admin/queues';
+const RETRY_MS = 2_000;
+const CLOCK_EVERY_MS = 60_000;
+
+/** Listens within seconds, whatever else is away; rejects only when the port or a tool module cannot be had. */
+export async function startWeb(config: WebConfig, overrides: WebOverrides = {}): Promise<WebProcess> {
+  const log = overrides.log ?? createLog({ level: config.logLevel, name: 'web' });
+  const tools = overrides.tools ?? (await loadTools(config.toolModules));
+  const stopping = new AbortController();
+  const { engine, queues, close } = await openEngine(config, { log, tools });
+  const app = createApp({
+    faces: [createWorkflowFace(engine)],
+    systemRoutes: createSystemRoutes({
+      probes: listProbes(engine.db, queues, config),
+      vital: ['postgres', 'migrations'],
+      metrics: engine.metrics,
+      stopping: stopping.signal,
+    }),
+    authenticate: createAuthenticator({ db: engine.db, log, clock: engine.clock }),
+    log,
+    metrics: engine.metrics,
+    stopping: stopping.signal,
+    board: createBoard({ queues: queues.board, basePath: BOARD_PATH }),
+  });
+  // Before listening, so that where all is well the first request finds its key; bounded by the pool's timeouts.
+  const isReady = await tryDatabase(engine, config);
+  const server = await listen(app, config).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  log.info({ address: server.address }, 'web started');
+  const following = followDatabase(engine, config, { isReady, signal: stopping.signal });
+  return {
+    address: server.address,
+    async stop() {
+      stopping.abort();
+      await Promise.all([server.close(config.drainMs), following]);
+      await close();
+      log.info('web stopped');
+    },
+  };
+}
+
+async function openEngine(config: WebConfig, { log, tools }: { log: Logger; tools: Tools }) {
+  const metrics = createMetrics({ processMetrics: true });
+  const onError = (error: Error) => log.warn({ error: error.message }, 'Postgres connection');
+  const db = openDatabase({ url: config.databaseUrl, max: config.databasePool, name: NAME, onError });
+  const queues = await openQueues(config, { log, onAddFailed: () => metrics.queueAddFailures.inc() });
+  const wakeups = queues.wakeups ?? openPostgresWakeups(db, `${config.queuePrefix}_wakeups`);
+  const types = createStepTypes(tools);
+  const engine = createEngine({
+    db,
+    steps: queues.steps,
+    wakeups,
+    types,
+    known: { tools },
+    log,
+    metrics,
+    name: NAME,
+    leaseMs: config.leaseMs,
+  });
+  const close = async () => {
+    await queues.close();
+    await wakeups.close();
+    await engine.close();
+    await db.close();
+  };
+  return { engine, queues, close };
+}
+
+function listProbes(db: Database, queues: Queues, { redisUrl }: Config): Record<string, Probe> {
+  return {
+    postgres: async () => {
+      await db.pool.query('SELECT 1');
+      return { ok: true };
+    },
+    migrations: async () => {
+      const pending = await listPendingMigrations(db);
+      return pending.length === 0 ? { ok: true } : { ok: false, message: `pending: ${pending.join(', ')}; run "npm run release"` };
+    },
+    [redisUrl === null ? 'queue' : 'redis']: () => queues.probe(),
+  };
+}
+
+/** Keeps trying until the database is there, migrated and has its first key; from then on keeps the clock in step with it. */
+async function followDatabase(engine: Engine, config: WebConfig, { isReady, signal }: { isReady: boolean; signal: AbortSignal }) {
+  for (let known = isReady; !signal.aborted; ) {
+    await delay(known ? CLOCK_EVERY_MS : RETRY_MS, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    if (known) await engine.clock.sync().catch(() => {});
+    else known = await tryDatabase(engine, config);
+  }
+}
+
+async function tryDatabase(engine: Engine, config: WebConfig): Promise<boolean> {
+  try {
+    await greetDatabase(engine, config);
+    await engine.clock.sync();
+    engine.log.info('the database is ready');
+    return true;
+  } catch (error) {
+    engine.log.warn({ error: reasonOf(error) }, 'the database is not ready: answering 503 and trying again');
+    return false;
+  }
+}
+
+async function greetDatabase({ db, log }: Engine, config: WebConfig): Promise<void> {
+  const pending = await listPendingMigrations(db);
+  if (pending.length > 0) throw new Error(`migrations are pending: ${pending.join(', ')}; run "npm run release"`);
+  await bootstrapAccess({ db, log }, config);
+}
+
+/** Node wraps refusals of several addresses into one error without a message of its own. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || ('code' in error ? String(error.code) : error.name);
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const config = loadConfig();
+  if (config.databaseUrl === null) {
+    throw new Error('DATABASE_URL is not set: name the Postgres to use (npm start brings its own)');
+  }
+  const web = await startWeb({ ...config, databaseUrl: config.databaseUrl });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => void web.stop().then(() => process.exit(0)));
+  }
+}
