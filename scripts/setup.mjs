@@ -1,5 +1,6 @@
 // Makes `npm start` and `npm test` work on a fresh clone: checks Node, installs what the lock file says, builds what has
 // changed, then becomes the program asked for. Plain Node and nothing else, since it runs before anything is installed.
+// package.json says `exec node …` because npm's signals end the shell between us and leave its child running.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -32,7 +33,7 @@ function main([command = 'install', ...rest]) {
   if (command === 'install') return;
   if (command === 'build') return build();
   if (command === 'check') return check();
-  if (command === 'test') return become('node_modules/mocha/bin/mocha.js', rest);
+  if (command === 'test') return test(rest);
   if (command in BUILT_PROGRAMS) {
     if (!isBuilt()) build();
     if (command === 'start') useLocalDefaults();
@@ -107,6 +108,16 @@ function check() {
   run([...bin('typescript', 'bin', 'tsc'), '--noEmit', '-p', join(ROOT, 'tsconfig.json')], 'The type check');
   run([...bin('knip', 'bin', 'knip.js')], 'knip');
   run([...bin('mocha', 'bin', 'mocha.js'), 'test/architecture.test.ts'], 'The architecture test');
+}
+
+function test(args) {
+  // Mocha hands only SIGINT on to the process that runs the tests; asked to end otherwise, it would leave that behind.
+  process.once('SIGTERM', () => process.emit('SIGINT'));
+  // Its wrapper then ends as if all were well; a run that was interrupted did not pass.
+  process.once('SIGINT', () => {
+    process.exitCode = 130;
+  });
+  return become('node_modules/mocha/bin/mocha.js', args);
 }
 
 /** `npm start` is for this machine alone, and its terminal is for people: other wishes come by the same variables. */

@@ -2,6 +2,7 @@
 // the README's table.
 
 import { resolve } from 'node:path';
+import { type Failpoint, parseFailpoints } from './failpoints.ts';
 
 export interface Config {
   port: number;
@@ -29,6 +30,8 @@ export interface Config {
   workerPort: number | null;
   /** How long a stopping process lets running steps finish. */
   drainMs: number;
+  /** Where a test makes this process fail; always empty without HOLDPOINT_TEST=1. */
+  failpoints: Failpoint[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -62,6 +65,13 @@ export function loadConfig(env: Environment = process.env): Config {
     return null;
   };
 
+  const failpoints = (): Failpoint[] => {
+    const raw = text('HOLDPOINT_TEST') === '1' ? text('FP') : null;
+    const parsed = raw === null ? [] : parseFailpoints(raw);
+    if (parsed === null) problems.push(`FP must be name:kill|stop|throw|sleep:ms[@nth], separated by commas, not "${raw}"`);
+    return parsed ?? [];
+  };
+
   const leaseMs = integer('LEASE_MS', 7_000, 500, 600_000);
   const config: Config = {
     port: integer('PORT', 3000, 0, 65_535),
@@ -90,6 +100,7 @@ export function loadConfig(env: Environment = process.env): Config {
     databasePool: integer('DATABASE_POOL', 10, 2, 200),
     workerPort: text('WORKER_PORT') === null ? null : integer('WORKER_PORT', 0, 0, 65_535),
     drainMs: integer('DRAIN_MS', 20_000, 0, 600_000),
+    failpoints: failpoints(),
   };
   if (config.heartbeatMs * 2 > config.leaseMs) problems.push('HEARTBEAT_MS must be at most half of LEASE_MS, or leases end while their worker lives');
   if (problems.length > 0) throw new Error(`Holdpoint cannot start with these settings:\n${problems.map((p) => `  * ${p}`).join('\n')}`);

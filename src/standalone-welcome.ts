@@ -50,7 +50,7 @@ Ctrl-C stops it and keeps everything.
 }
 
 /** Create, start (which keeps the run's id in RUN_ID), answer, and ask how it went. */
-export function formatCommands(address: string, credentials: Credentials): string[] {
+function formatCommands(address: string, credentials: Credentials): string[] {
   const headers = `-H 'x-api-key: ${credentials.apiKey}' -H 'x-tenant-id: ${credentials.workspace}'`;
   const post = (path: string, body: unknown) =>
     `curl -sS -X POST "${address}${path}" ${headers} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;

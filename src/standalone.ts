@@ -51,16 +51,18 @@ export async function startStandalone(config: Config, say: (line: string) => voi
     parts.push({ name: 'web', stop: () => web.stop() });
     const worker = await startWorker(settings);
     parts.push({ name: 'worker', stop: () => worker.stop() });
-    return { address: web.address ?? formatAddress(config), credentials, postgres, stop };
+    return { address: reachable(web.address), credentials, postgres, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function formatAddress({ host, port }: Config): string {
-  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+/** An address that a client on this machine can use: a server that listens everywhere is asked on loopback. */
+function reachable(address: string): string {
+  const url = new URL(address);
+  if (url.hostname === '0.0.0.0' || url.hostname === '[::]') url.hostname = '127.0.0.1';
+  return url.origin;
 }
 
 function explainListening(error: unknown, { host, port }: Config): unknown {

@@ -68,13 +68,18 @@ export async function startWeb(config: WebConfig, overrides: WebOverrides = {}):
   });
   log.info({ address: server.address }, 'web started');
   const following = followDatabase(engine, config, { isReady, signal: stopping.signal });
+  const stop = async () => {
+    stopping.abort();
+    await Promise.all([server.close(config.drainMs), following]);
+    await close();
+    log.info('web stopped');
+  };
+  let stopped: Promise<void> | undefined;
   return {
     address: server.address,
-    async stop() {
-      stopping.abort();
-      await Promise.all([server.close(config.drainMs), following]);
-      await close();
-      log.info('web stopped');
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }
@@ -114,14 +119,20 @@ function listProbes(db: Database, queues: Queues, { redisUrl }: Config): Record<
     },
     migrations: async () => {
       const pending = await listPendingMigrations(db);
-      return pending.length === 0 ? { ok: true } : { ok: false, message: `pending: ${pending.join(', ')}; run "npm run release"` };
+      return pending.length === 0
+        ? { ok: true }
+        : { ok: false, message: `pending: ${pending.join(', ')}; run "npm run release"` };
     },
     [redisUrl === null ? 'queue' : 'redis']: () => queues.probe(),
   };
 }
 
 /** Keeps trying until the database is there, migrated and has its first key; from then on keeps the clock in step with it. */
-async function followDatabase(engine: Engine, config: WebConfig, { isReady, signal }: { isReady: boolean; signal: AbortSignal }) {
+async function followDatabase(
+  engine: Engine,
+  config: WebConfig,
+  { isReady, signal }: { isReady: boolean; signal: AbortSignal },
+) {
   for (let known = isReady; !signal.aborted; ) {
     await delay(known ? CLOCK_EVERY_MS : RETRY_MS, undefined, { signal }).catch(() => {});
     if (signal.aborted) return;

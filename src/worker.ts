@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { type Config, loadConfig } from './config.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 import { serveSteps, type StepServer } from './engine/serve-steps.ts';
+import { armFailpoints } from './failpoints.ts';
 import { createLog, type Logger } from './log.ts';
 import { openQueues, type Queues } from './queue/connection.ts';
 import { createStepTypes } from './steps/registry.ts';
@@ -71,6 +72,7 @@ function serveHealth({ port, host }: { port: number; host: string }, db: Databas
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const config = loadConfig();
   if (config.databaseUrl === null) throw new Error('DATABASE_URL is not set: a worker needs the database that the web process uses (npm start brings its own)');
+  armFailpoints(config.failpoints);
   const worker = await startWorker({ ...config, databaseUrl: config.databaseUrl });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void worker.stop().then(() => process.exit(0)));
 }

@@ -1,8 +1,8 @@
 // A decision in the making: a copy of the run's state, and what changes about it. Everything that a transition does to a
 // run goes through `open`, `move`, `close` and `event`, so rows, events and marking cannot tell different stories.
 
-import type { Scope } from './expression.ts';
 import { type EventData, type EventType, packMark, type RunEvent } from './events.ts';
+import type { Scope } from './expression.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Plan, PlanStep } from './plan.ts';
 import type { Actor, OpenStep, RunError, RunState, StepRef, StepRunStatus } from './run.ts';
@@ -104,7 +104,14 @@ export class Draft {
     this.#sealEvent();
     const data: EventData = detail ? { detail } : {};
     this.state.seq += 1;
-    this.#events.push({ seq: this.state.seq, type, step: ref?.step ?? null, visit: ref?.visit ?? null, actor: this.context.actor.userId, data });
+    this.#events.push({
+      seq: this.state.seq,
+      type,
+      step: ref?.step ?? null,
+      visit: ref?.visit ?? null,
+      actor: this.context.actor.userId,
+      data,
+    });
   }
 
   openStep(step: PlanStep, visit: number): OpenStep {
@@ -130,9 +137,9 @@ export class Draft {
     const key = keyOf(open);
     this.open.delete(key);
     this.#touch({ ...open, status, ...(status === 'cancelled' ? { fence: open.fence + 1 } : {}) }, result);
-    if (this.#opened.delete(key)) return;
     this.#moved.delete(key);
     const event = this.#events.at(-1)!;
+    if (this.#opened.delete(key)) (event.data.opened ??= []).push(packMark(open));
     (event.data.closed ??= []).push({ step: open.step, visit: open.visit, status });
   }
 
@@ -142,7 +149,12 @@ export class Draft {
 
   closePause(open: OpenStep, change: Pick<PauseRow, 'status' | 'answer' | 'answeredBy'>): void {
     if (open.pauseId === undefined) return;
-    const row = this.#pauses.get(open.pauseId) ?? { id: open.pauseId, step: open.step, visit: open.visit, isNew: false };
+    const row = this.#pauses.get(open.pauseId) ?? {
+      id: open.pauseId,
+      step: open.step,
+      visit: open.visit,
+      isNew: false,
+    };
     this.#pauses.set(open.pauseId, { ...row, ...change });
   }
 
@@ -170,7 +182,11 @@ export class Draft {
     };
   }
 
-  #touch(open: Omit<OpenStep, 'status'> & { status: StepRunStatus }, result: StepResult & { redispatch?: boolean }, isNew = false): void {
+  #touch(
+    open: Omit<OpenStep, 'status'> & { status: StepRunStatus },
+    result: StepResult & { redispatch?: boolean },
+    isNew = false,
+  ): void {
     const key = keyOf(open);
     const known = this.#rows.get(key);
     const { type, step } = this.stepOf(open);
@@ -196,7 +212,7 @@ export class Draft {
   #sealEvent(): void {
     const event = this.#events.at(-1);
     const pack = (keys: Set<string>) => [...keys].map((key) => packMark(this.open.get(key)!));
-    if (event && this.#opened.size > 0) event.data.opened = pack(this.#opened);
+    if (event && this.#opened.size > 0) event.data.opened = [...(event.data.opened ?? []), ...pack(this.#opened)];
     if (event && this.#moved.size > 0) event.data.moved = pack(this.#moved);
     this.#opened = new Set();
     this.#moved = new Set();
@@ -212,7 +228,12 @@ export function mergeDecisions(first: Decision, second: Decision): Decision {
   const steps = new Map(first.steps.map((row) => [keyOf(row), row]));
   for (const row of second.steps) {
     const known = steps.get(keyOf(row));
-    steps.set(keyOf(row), known ? { ...known, ...row, isNew: known.isNew, seq: known.seq, redispatch: known.redispatch || row.redispatch } : row);
+    steps.set(
+      keyOf(row),
+      known
+        ? { ...known, ...row, isNew: known.isNew, seq: known.seq, redispatch: known.redispatch || row.redispatch }
+        : row,
+    );
   }
   const pauses = new Map(first.pauses.map((row) => [row.id, row]));
   for (const row of second.pauses) {

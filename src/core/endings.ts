@@ -35,7 +35,11 @@ export function finishRun(draft: Draft, result?: Json): void {
 
 export function failRun(draft: Draft, error: RunError): void {
   const interrupted = draft.before.length > 0 ? draft.before : [...draft.open.values()];
-  const detail: JsonObject = { code: error.code, message: error.message, ...(error.step === undefined ? {} : { step: error.step }) };
+  const detail: JsonObject = {
+    code: error.code,
+    message: error.message,
+    ...(error.step === undefined ? {} : { step: error.step }),
+  };
   draft.event('run.failed', null, detail);
   closeAll(draft);
   draft.state.status = 'failed';
@@ -46,7 +50,10 @@ export function failRun(draft: Draft, error: RunError): void {
 /** Ends the run at once: `terminate`, or the last stage of a cancellation. */
 export function cancelRun(draft: Draft): void {
   const { cancellation } = draft.state;
-  draft.event('run.cancelled', null, { type: cancellation!.type, ...(cancellation!.reason === undefined ? {} : { reason: cancellation!.reason }) });
+  draft.event('run.cancelled', null, {
+    type: cancellation!.type,
+    ...(cancellation!.reason === undefined ? {} : { reason: cancellation!.reason }),
+  });
   closeAll(draft);
   const { stage: _stage, dueAt: _dueAt, ...over } = cancellation!;
   draft.state.cancellation = over;

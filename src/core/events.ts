@@ -50,6 +50,7 @@ export function packMark(open: OpenStep): Mark {
   if (open.since !== undefined) mark.since = open.since;
   if (open.awaits !== undefined) mark.awaits = open.awaits;
   if (open.pauseId !== undefined) mark.pauseId = open.pauseId;
+  if (open.assignees !== undefined) mark.assignees = open.assignees;
   if (open.urgent) mark.urgent = true;
   return mark;
 }
@@ -58,12 +59,13 @@ export function unpackMark(mark: Mark): OpenStep {
   return { attempt: 1, fence: 0, epoch: 0, lost: 0, ...mark };
 }
 
-/** The marking that the events of a run, in order, lead to. */
+/** The marking that the events of a run, in order, lead to. What one event opens and closes was open only within it. */
 export function foldEvents(events: Iterable<Pick<RunEvent, 'data'>>): OpenStep[] {
   const open = new Map<string, OpenStep>();
   for (const { data } of events) {
+    for (const mark of [...(data.opened ?? []), ...(data.moved ?? [])])
+      open.set(`${mark.step}.${mark.visit}`, unpackMark(mark));
     for (const { step, visit } of data.closed ?? []) open.delete(`${step}.${visit}`);
-    for (const mark of [...(data.opened ?? []), ...(data.moved ?? [])]) open.set(`${mark.step}.${mark.visit}`, unpackMark(mark));
   }
   return [...open.values()];
 }

@@ -12,16 +12,19 @@ const MAX_TERNARIES = 64;
 /** Property names through which JavaScript reaches code: refused by name, although own properties alone are ever read. */
 const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** An expression as the grammar may read it: each string literal is replaced by a quoted mark that `text` resolves. */
+/**
+ * An expression as the grammar may read it. Texts and object keys are replaced by `"§n"`, names behind a dot by `$n`: the
+ * grammar's lexer never sees what a user may call things, and expressions of one form are one source.
+ */
 export interface Scanned {
   source: string;
-  /** The text behind a mark; any other string is answered as it is. */
-  text(mark: string): string;
-  /** Puts the literals back, for a message. */
+  /** What stands behind a mark. */
+  read(mark: string): string;
+  /** Puts everything back, for a message. */
   restore(message: string): string;
 }
 
-const IDENTIFIER = /[A-Za-zа-яА-Я_$À-ÖØ-öø-ÿ][A-Za-zа-яА-Я0-9_$À-ÖØ-öø-ÿ]*/y;
+const IDENTIFIER = /[\p{L}_$][\p{L}\p{M}\p{N}_$]*/uy;
 const NUMBER = /\d+(?:\.\d+)?/y;
 const STEP_PATH = /\s*\.\s*([A-Za-z0-9_-]+)/y;
 const OPENING = /\s*\(/y;
@@ -64,7 +67,7 @@ export function scanExpression(source: string): Scanned {
 
 class Scanner {
   readonly #source: string;
-  readonly #literals: string[] = [];
+  readonly #marked: string[] = [];
   readonly #open: string[] = [];
   #at = 0;
   #out = '';
@@ -79,11 +82,14 @@ class Scanner {
   scan(): Scanned {
     while (this.#at < this.#source.length) this.#next();
     if (this.#open.length > 0) throw new ExpressionFault(`has a "${this.#open.at(-1)}" that is never closed`);
-    const literals = this.#literals;
+    const marked = this.#marked;
     return {
       source: this.#out,
-      text: (mark) => (mark.startsWith('§') ? literals[Number(mark.slice(1))]! : mark),
-      restore: (message) => message.replace(/"§(\d+)"/g, (_, index) => JSON.stringify(literals[Number(index)])),
+      read: (mark) => marked[Number(mark.slice(1))] ?? mark,
+      restore: (message) =>
+        message.replace(/"§(\d+)"|\$(\d+)/g, (mark, text?: string, name?: string) =>
+          text === undefined ? (marked[Number(name)] ?? mark) : JSON.stringify(marked[Number(text)]),
+        ),
     };
   }
 
@@ -111,11 +117,17 @@ class Scanner {
     const isCalled = this.#isCalled();
     if (isPath && isCalled)
       throw new ExpressionFault(`calls .${name}(…) on a value; write ${name}(value) or value|${name}`);
+    if (isPath) this.#out += `$${this.#marked.push(name) - 1}`;
+    else if (this.#isKey()) this.#mark(name);
     // The grammar allows `?` behind `x|f()`, but not behind `x|f`, which means the same.
-    this.#out += this.#last === '|' && !isCalled ? `${name}()` : name;
+    else this.#out += this.#last === '|' && !isCalled ? `${name}()` : name;
     this.#last = name;
     if (name === 'steps' && !isPath) this.#stepPath();
     return true;
+  }
+
+  #isKey(): boolean {
+    return this.#open.at(-1) === '{' && (this.#last === '{' || this.#last === ',');
   }
 
   #isCalled(): boolean {
@@ -141,9 +153,7 @@ class Scanner {
     if (digits === null) return false;
     if (this.#last === '.')
       throw new ExpressionFault(`has .${digits}; an element of a list is written [${digits}], a fraction 0.${digits}`);
-    if (this.#open.at(-1) === '{' && (this.#last === '{' || this.#last === ',')) {
-      throw new ExpressionFault(`has the number ${digits} as a key; write it in quotes`);
-    }
+    if (this.#isKey()) throw new ExpressionFault(`has the number ${digits} as a key; write it in quotes`);
     this.#out += digits;
     this.#last = digits;
     return true;
@@ -175,7 +185,7 @@ class Scanner {
   }
 
   #mark(text: string): void {
-    this.#out += `"§${this.#literals.push(text) - 1}"`;
+    this.#out += `"§${this.#marked.push(text) - 1}"`;
   }
 }
 

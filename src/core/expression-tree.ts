@@ -2,6 +2,7 @@
 // The grammar is @pawel-up/jexl's; its evaluator is never called. What a node computes is core/expression-evaluate.ts.
 
 import { type ASTNode, Jexl } from '@pawel-up/jexl';
+import { LRUCache } from 'lru-cache';
 import { ExpressionFault } from './expression-fault.ts';
 import { type ExpressionFunction, FUNCTIONS } from './expression-functions.ts';
 import { refuseReserved, type Scanned, scanExpression } from './expression-scan.ts';
@@ -37,6 +38,10 @@ const grammar = new Jexl();
 // Without a prototype, so that `data.toString` is a name like any other and finds no inherited function.
 grammar.grammar.elements = Object.assign(Object.create(null), grammar.grammar.elements);
 
+/** Definitions are parsed when they are saved, planned and run, and most expressions have one of a few forms: bounded. */
+const parsed = new LRUCache<string, ASTNode>({ max: 2_000 });
+const MAX_KEPT_CHARS = 500;
+
 /** Parses bare JEXL; throws `ExpressionFault` with what is wrong as a predicate ("is empty"). */
 export function parseTree(source: string): { tree: Node; reads: Reads } {
   const scanned = scanExpression(source);
@@ -47,8 +52,12 @@ export function parseTree(source: string): { tree: Node; reads: Reads } {
 }
 
 function parseGrammar(scanned: Scanned): ASTNode | null {
+  const known = parsed.get(scanned.source);
+  if (known) return known;
   try {
-    return grammar.compile(scanned.source)._ast;
+    const ast = grammar.compile(scanned.source)._ast;
+    if (ast && scanned.source.length <= MAX_KEPT_CHARS) parsed.set(scanned.source, ast);
+    return ast;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new ExpressionFault(`cannot be read: ${scanned.restore(message)}`);
@@ -111,23 +120,23 @@ class TreeBuilder {
   }
 
   #literal(value: unknown): Json {
-    if (typeof value === 'string') return this.#scanned.text(value);
+    if (typeof value === 'string') return this.#scanned.read(value);
     if (typeof value === 'number' && !Number.isFinite(value))
       throw new ExpressionFault('has a number that is too large');
     return typeof value === 'number' || typeof value === 'boolean' ? value : null;
   }
 
   #key(mark: string): string {
-    const key = this.#scanned.text(mark);
+    const key = this.#scanned.read(mark);
     refuseReserved(key);
     return key;
   }
 
   #identifier(ast: Extract<ASTNode, { type: 'Identifier' }>): Node {
-    if (ast.relative) return this.#relative(ast.value);
+    if (ast.relative) return this.#relative(ast.value === '.' ? '.' : this.#scanned.read(ast.value));
     if (ast.from) {
       const of = this.build(ast.from);
-      return { kind: 'property', of, name: ast.value };
+      return { kind: 'property', of, name: this.#scanned.read(ast.value) };
     }
     if (ast.value === 'steps') this.#reads = 'all';
     return { kind: 'root', name: checkRoot(ast.value) };

@@ -2,12 +2,11 @@
 // JEXL with the roots data, steps, run, context, item and index. A parsed expression is immutable and may be shared; how
 // it is read and computed is core/expression-scan.ts, -tree.ts and -evaluate.ts.
 
-import { LRUCache } from 'lru-cache';
 import type { Problem } from './errors.ts';
 import { evaluateTree } from './expression-evaluate.ts';
 import { ExpressionFault } from './expression-fault.ts';
 import { findClosingBrace } from './expression-scan.ts';
-import { type Node, parseTree, type Reads } from './expression-tree.ts';
+import { parseTree, type Reads } from './expression-tree.ts';
 import { Meter, toText } from './expression-values.ts';
 import { escapePointer, isJsonObject, type Json, type JsonObject, MAX_DEPTH } from './json.ts';
 
@@ -49,19 +48,11 @@ type Resolve = (scope: Scope, meter: Meter) => Json;
 
 const NO_READS: ReadonlySet<string> = new Set();
 
-interface Parsed {
-  tree: Node;
-  reads: Reads;
-}
-
-/** Definitions are parsed when they are saved, planned and run, mostly the same few: short sources are kept, bounded. */
-const parsed = new LRUCache<string, Parsed>({ max: 2_000 });
-const MAX_KEPT_CHARS = 500;
 const MAX_SHOWN_CHARS = 100;
 
 /** Parses bare JEXL, or exactly one `${…}`. Throws `ExpressionError`. */
 export function parseExpression(source: string): Expression {
-  const { tree, reads } = naming(source, () => parseCached(stripMarks(source)));
+  const { tree, reads } = naming(source, () => parseTree(stripMarks(source)));
   return { source, reads, evaluate: (scope) => naming(source, () => evaluateTree(tree, scope, new Meter())) };
 }
 
@@ -88,14 +79,6 @@ function naming<Result>(source: string, act: () => Result): Result {
     const shown = source.length > MAX_SHOWN_CHARS ? `${source.slice(0, MAX_SHOWN_CHARS)}…` : source;
     throw new ExpressionError(`The expression ${JSON.stringify(shown)} ${error.message}`);
   }
-}
-
-function parseCached(source: string): Parsed {
-  const known = parsed.get(source);
-  if (known) return known;
-  const fresh = parseTree(source);
-  if (source.length <= MAX_KEPT_CHARS) parsed.set(source, fresh);
-  return fresh;
 }
 
 function stripMarks(source: string): string {
@@ -167,7 +150,7 @@ class TemplateParser {
   }
 
   #expression(source: string): Resolve {
-    const { tree, reads } = parseCached(source);
+    const { tree, reads } = parseTree(source);
     if (reads === 'all') this.#reads = 'all';
     else if (this.#reads !== 'all') for (const step of reads) this.#reads.add(step);
     return (scope, meter) => {

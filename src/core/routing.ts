@@ -14,14 +14,14 @@ type Completion = Extract<Outcome, { kind: 'complete' }>;
 type Ending = { kind: 'completed'; on: readonly string[]; rejected: boolean } | { kind: 'failed' } | { kind: 'timed-out' };
 
 /** Ends a step run with an output: records it, and follows its edges unless the run is being cancelled. */
-export function completeStep(draft: Draft, open: OpenStep, completion: Completion, extra: { input?: JsonObject | null; ranMs?: number; merge?: JsonObject | null } = {}): void {
+export function completeStep(draft: Draft, open: OpenStep, completion: Completion, extra: { input?: JsonObject | null; ranMs?: number; fields?: JsonObject | null } = {}): void {
   const step = draft.stepOf(open);
-  const { merge, ...result } = extra;
+  const { fields = null, ...result } = extra;
   draft.before = [...draft.open.values()];
   draft.event('step.completed', open, completion.outcome ? { outcome: completion.outcome } : undefined);
   draft.closeStep(open, 'completed', { ...result, output: completion.output, error: null });
   draft.keepOutput(step, completion.output);
-  mergeIntoData(draft, step, merge === undefined ? completion.output : merge);
+  mergeIntoData(draft, step, completion.output, fields);
   if (draft.state.cancellation) return;
   const rejected = completion.outcome === 'rejected';
   const names = [...(completion.on ?? []), ...(completion.outcome ? [completion.outcome] : [])];
@@ -41,15 +41,27 @@ export function failStep(draft: Draft, open: OpenStep, error: RunError, kind: 'f
 
 /** Lets every step run go that waits for nothing more, until none is left; settling ones at most 100 per decision. */
 export function advance(draft: Draft): void {
-  while (!draft.isOver) {
-    for (const open of pending(draft)) {
-      const works = draft.stepOf(open).type.settle === undefined || draft.settled >= LIMITS.settledPerDecision;
-      if (works && isReady(draft, open)) queueStep(draft, go(draft, open));
-    }
-    const next = pending(draft).find((open) => isReady(draft, open));
-    if (!next) return;
-    settleStep(draft, go(draft, next));
+  let isAtRest = false;
+  while (!isAtRest && !draft.isOver) isAtRest = !letGo(draft);
+}
+
+/**
+ * One pass over what is pending, in order of arrival, save that a `join: "any"` goes before others arrive. Ends, to be
+ * asked again, where others may have become ready: after one that settled, or that cancelled others.
+ */
+function letGo(draft: Draft): boolean {
+  const waiting = pending(draft);
+  const joinsAny = (open: OpenStep) => draft.stepOf(open).step.join === 'any';
+  const next = waiting.find(joinsAny);
+  for (const open of next ? [next] : waiting) {
+    if (!isReady(draft, open)) continue;
+    const works = draft.stepOf(open).type.settle === undefined || draft.settled >= LIMITS.settledPerDecision;
+    const gone = go(draft, open);
+    if (works) queueStep(draft, gone);
+    else settleStep(draft, gone);
+    if (!works || next) return true;
   }
+  return false;
 }
 
 /** Runs a settling step inside the decision. */
@@ -88,16 +100,22 @@ export function enterStep(draft: Draft, target: PlanStep, urgent = false): OpenS
   const { id } = target.step;
   const waiting = pending(draft).find((open) => open.step === id);
   if (waiting) return urgent ? draft.moveStep(waiting, { urgent: true }) : waiting;
+  if ((draft.state.visits[id] ?? 0) >= target.maxVisits) throw new RunFailure({ code: 'max_visits_exceeded', message: `Step "${id}" was entered more than ${target.maxVisits} times; give the loop an exit or raise its maxVisits`, step: id });
+  if (draft.state.stepRuns >= LIMITS.stepRunsPerRun) throw new RunFailure({ code: 'too_many_steps', message: `The run needs more than ${LIMITS.stepRunsPerRun} step runs; split it into several runs`, step: id });
+  const open = openVisit(draft, target);
+  return urgent ? draft.moveStep(open, { urgent: true }) : open;
+}
+
+/** Opens the next visit of a step, whatever its limits say: cleaning up is owed even by a run that has used them up. */
+export function openVisit(draft: Draft, target: PlanStep): OpenStep {
+  const { id } = target.step;
   let visit = 1;
   if (target.repeats) {
     visit = (draft.state.visits[id] ?? 0) + 1;
     draft.state.visits = { ...draft.state.visits, [id]: visit };
   }
-  if (visit > target.maxVisits) throw new RunFailure({ code: 'max_visits_exceeded', message: `Step "${id}" was entered more than ${target.maxVisits} times; give the loop an exit or raise its maxVisits`, step: id });
   draft.state.stepRuns += 1;
-  if (draft.state.stepRuns > LIMITS.stepRunsPerRun) throw new RunFailure({ code: 'too_many_steps', message: `The run needs more than ${LIMITS.stepRunsPerRun} step runs; split it into several runs`, step: id });
-  const open = draft.openStep(target, visit);
-  return urgent ? draft.moveStep(open, { urgent: true }) : open;
+  return draft.openStep(target, visit);
 }
 
 export function queueStep(draft: Draft, open: OpenStep): void {
@@ -171,16 +189,18 @@ function pauseStep(draft: Draft, open: OpenStep, spec: PauseSpec): void {
   const dueAt = spec.dueInMs === undefined ? undefined : draft.context.now + spec.dueInMs;
   const due = dueAt === undefined ? {} : { dueAt };
   draft.event('step.paused', open, { pauseId, type: spec.type });
-  draft.moveStep(open, { status: 'waiting', awaits: 'person', pauseId, ...due });
+  draft.moveStep(open, { status: 'waiting', awaits: 'person', pauseId, ...(spec.assignees ? { assignees: spec.assignees } : {}), ...due });
   draft.openPause({ id: pauseId, step: open.step, visit: open.visit, spec, ...due });
 }
 
-function mergeIntoData(draft: Draft, step: PlanStep, output: Json): void {
+/** Puts an output where DESIGN §7 says; `fields` are those of a chosen action, which are merged beside its output. */
+function mergeIntoData(draft: Draft, step: PlanStep, output: Json, fields: JsonObject | null): void {
   const { outputKey } = step.step;
-  const patch = outputKey !== undefined ? { [outputKey]: output } : step.type.mergesOutput && isJsonObject(output) ? output : null;
-  if (patch === null || Object.keys(patch).length === 0) return;
-  draft.patchData(patch);
-  if (Buffer.byteLength(JSON.stringify(draft.state.data)) <= MAX_DATA_BYTES) return;
+  const { mergesOutput } = step.type;
+  const own = outputKey !== undefined ? { [outputKey]: output } : mergesOutput && isJsonObject(output) ? output : null;
+  const patch = mergesOutput ? { ...own } : { ...fields, ...own };
+  if (Object.keys(patch).length === 0) return;
+  if (Buffer.byteLength(JSON.stringify({ ...draft.state.data, ...patch })) <= MAX_DATA_BYTES) return draft.patchData(patch);
   throw new RunFailure({ code: 'data_too_large', message: `The run's data grew beyond ${MAX_DATA_BYTES} bytes; keep big outputs out of it with outputKey or as files`, step: step.step.id });
 }
 

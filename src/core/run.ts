@@ -33,6 +33,8 @@ export interface OpenStep extends StepRef {
   /** Whom a waiting step run waits for. */
   awaits?: 'person' | 'time';
   pauseId?: string;
+  /** Who alone may answer a pause, as it was when it opened; absent where anybody may. */
+  assignees?: string[];
   /** Reached over an error or timeout edge: it waits for no other branch. */
   urgent?: true;
 }

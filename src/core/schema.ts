@@ -8,6 +8,7 @@ import formatsModule from 'ajv-formats';
 import type { Problem } from './errors.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { toProblems } from './schema-messages.ts';
+import { prepareSchema } from './schema-prepare.ts';
 import { FORMATS } from './schema-rules.ts';
 
 export type Validation =
@@ -54,7 +55,7 @@ export function createValidator(schema: JsonObject, { isOurs = false } = {}): Va
     requiredFields,
     validate(input) {
       if (!isOurs && countValues(input, MAX_CHECKS / subschemas) > MAX_CHECKS / subschemas) return tooMuch();
-      compiled ??= compile(schema);
+      compiled ??= compile(isOurs ? schema : prepareSchema(schema));
       const value = hasDefaults ? structuredClone(input) : input;
       return compiled(value) ? { ok: true, value } : { ok: false, problems: toProblems(compiled.errors ?? []) };
     },
@@ -86,7 +87,7 @@ let compiler = { ajv: createAjv(), uses: 0 };
 function compile(schema: JsonObject): ValidateFunction {
   if (compiler.uses >= COMPILES_PER_INSTANCE) compiler = { ajv: createAjv(), uses: 0 };
   compiler.uses += 1;
-  return compiler.ajv.compile(allowNull(schema) as JsonObject);
+  return compiler.ajv.compile(schema);
 }
 
 function createAjv(): Ajv2020 {
@@ -102,6 +103,8 @@ function createAjv(): Ajv2020 {
     ownProperties: true,
     useDefaults: true,
     logger: false,
+    // Optimising takes ajv longer than these schemas ever run.
+    code: { optimize: false },
   });
   for (const name of FORMATS) ajv.addFormat(name, boundFormat(name));
   // ajv's own comparison of objects is quadratic.
@@ -135,24 +138,6 @@ function matches(format: ReturnType<typeof formatsModule.default.get>, text: str
 
 function hasNoTwins(list: Json[]): boolean {
   return new Set(list.map((item) => JSON.stringify(item))).size === list.length;
-}
-
-/** `nullable: true` written out, since ajv takes it only beside some types. */
-function allowNull(schema: Json): Json {
-  if (Array.isArray(schema)) return schema.map(allowNull);
-  if (!isJsonObject(schema)) return schema;
-  const { nullable, ...rest } = schema;
-  const copy = Object.fromEntries(
-    Object.entries(rest).map(([key, value]) => [
-      key,
-      key === 'default' || key === 'const' || key === 'enum' ? value : allowNull(value),
-    ]),
-  );
-  if (typeof nullable !== 'boolean') return nullable === undefined ? copy : { ...copy, nullable: allowNull(nullable) };
-  const types = copy['type'];
-  return nullable && types !== undefined
-    ? { ...copy, type: [...new Set([...(Array.isArray(types) ? types : [types]), 'null'])] }
-    : copy;
 }
 
 function countValues(value: Json, limit: number): number {

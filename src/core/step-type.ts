@@ -1,14 +1,19 @@
 // What a type of step is to the engine: its schema, and either a pure `settle` (waiting, routing and ending steps,
 // decided inside a transition) or a `work` that runs as a job. Types are values in steps/<type>.ts; core only calls them.
 
-import type { Actor, RunError } from './run.ts';
-import type { Json, JsonObject } from './json.ts';
-import type { Problem } from './errors.ts';
 import type { Step } from './definition.ts';
+import type { Problem } from './errors.ts';
+import type { Json, JsonObject } from './json.ts';
+import type { Actor, RunError } from './run.ts';
 
 /** How a step run ended or stopped; handlers return it, they do not act. */
 export type Outcome =
-  | { kind: 'complete'; output: Json; /** Edge names that apply beside the plain ones. */ on?: string[]; outcome?: 'approved' | 'rejected' }
+  | {
+      kind: 'complete';
+      output: Json /** Edge names that apply beside the plain ones. */;
+      on?: string[];
+      outcome?: 'approved' | 'rejected';
+    }
   | { kind: 'pause'; pause: PauseSpec }
   | { kind: 'sleep'; untilMs: number }
   | { kind: 'end'; status: 'completed' | 'failed'; result?: Json; error?: RunError };
@@ -48,7 +53,9 @@ export interface Answer {
   comment?: string;
 }
 
-export type AnswerVerdict = { ok: true; outcome: Extract<Outcome, { kind: 'complete' }>; mergeIntoData: JsonObject | null } | { ok: false; problems: Problem[] };
+export type AnswerVerdict =
+  | { ok: true; outcome: Extract<Outcome, { kind: 'complete' }>; mergeIntoData: JsonObject | null }
+  | { ok: false; problems: Problem[] };
 
 export interface StepType {
   readonly type: string;
@@ -116,7 +123,11 @@ export class StepError extends Error {
   readonly definite: boolean;
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: string, message: string, options: { retryable?: boolean; definite?: boolean; retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: { retryable?: boolean; definite?: boolean; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'StepError';
     this.code = code;

@@ -9,8 +9,8 @@ import { cancelRun, closeAll, failRun, finishRun, RunFailure } from './endings.t
 import type { ErrorCode, Problem } from './errors.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Plan, PlanStep } from './plan.ts';
-import { advance, completeStep, enterStep, failStep, queueStep, settleStep } from './routing.ts';
-import type { OpenStep, RunState, RunStatus, StepRef } from './run.ts';
+import { advance, completeStep, enterStep, failStep, openVisit, queueStep, settleStep } from './routing.ts';
+import { FINISHED, type OpenStep, type RunState, type RunStatus, type StepRef } from './run.ts';
 import type { Answer } from './step-type.ts';
 
 /** A failed attempt, as its worker saw it. */
@@ -93,7 +93,7 @@ export function decideStart(plan: Plan, run: NewRun, context: DecisionContext): 
 export function decide(plan: Plan, state: RunState, command: Command, context: DecisionContext): Verdict {
   const legality = ACCEPTS[command.type][state.status];
   if (legality === 'already') return { kind: 'already' };
-  if (legality === 'refused') return refuse('run_finished', `The run is ${state.status} and takes no "${command.type}" any more`);
+  if (legality === 'refused') return refuse(FINISHED.has(state.status) ? 'run_finished' : 'conflict', `The run is ${state.status} and takes no "${command.type}"`);
   const draft = new Draft(plan, state, context);
   const refusal = act(draft, command);
   return refusal ?? { kind: 'accepted', decision: draft.decision() };
@@ -122,24 +122,25 @@ function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | 
   if (!open) return refuse('step_not_open', `Step "${command.step}" (visit ${command.visit}) is not open`);
   const step = draft.stepOf(open);
   switch (command.type) {
-    case 'claim':
-      if (open.status !== 'queued') return refuse('claim_lost', `The step is ${open.status}`);
-      if (isEarly(draft, open)) return refuse('not_due', 'The retry is not due yet');
+    case 'claim': {
+      const lost = findLostClaim(draft, open, null);
+      if (lost) return lost;
       draft.event('step.started', open, { attempt: open.attempt });
       draft.moveStep(withoutDue(open), { status: 'running', fence: open.fence + 1 }, { input: command.input });
       settleStatus(draft, true);
       return null;
+    }
     case 'complete': {
-      const lost = findLostClaim(open, command.fence) ?? (command.fence === null && isEarly(draft, open) ? refuse('not_due', 'The retry is not due yet') : null);
+      const lost = findLostClaim(draft, open, command.fence);
       if (lost) return lost;
       const { input, ranMs } = command;
       apply(draft, () => completeStep(draft, open, { kind: 'complete', output: command.output }, { ...(input === undefined ? {} : { input }), ...(ranMs === undefined ? {} : { ranMs }) }));
       return null;
     }
     case 'fail-attempt':
-      return findLostClaim(open, command.fence) ?? failAttempt(draft, step, open, command);
+      return findLostClaim(draft, open, command.fence) ?? failAttempt(draft, step, open, command);
     case 'expire-lease':
-      return findLostClaim(open, command.fence) ?? expireLease(draft, open, command.released ?? false);
+      return findLostClaim(draft, open, command.fence) ?? expireLease(draft, open, command.released ?? false);
     case 'settle':
       if (open.status !== 'queued' || !step.type.settle) return refuse('step_not_open', 'The step does not wait to be settled');
       apply(draft, () => settleStep(draft, open));
@@ -151,7 +152,9 @@ function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | 
 
 function failAttempt(draft: Draft, step: PlanStep, open: OpenStep, { error, random, ranMs }: Extract<Command, { type: 'fail-attempt' }>): null {
   const { now } = draft.context;
-  const delayMs = error.retryAfterMs ?? retryDelayMs(step.retry, open.attempt, random);
+  const asked = error.retryAfterMs ?? Number.NaN;
+  // What a handler asks for is only as good as its author: NaN, below zero and beyond a year are no due times.
+  const delayMs = asked >= 0 ? Math.min(asked, LIMITS.delayMs) : retryDelayMs(step.retry, open.attempt, random);
   const inBudget = step.retry.budgetMs === undefined || now + delayMs - (open.since ?? now) <= step.retry.budgetMs;
   const stopping = draft.state.cancellation?.stage === 'stopping';
   const detail = { code: error.code, message: error.message, attempt: open.attempt };
@@ -198,7 +201,7 @@ function wake(draft: Draft, step: PlanStep, open: OpenStep): Verdict | null {
   apply(draft, () => {
     if (reply && verdict?.ok) {
       draft.closePause(open, { status: 'expired', answer: reply, answeredBy: draft.context.actor.userId });
-      completeStep(draft, open, verdict.outcome, { merge: verdict.mergeIntoData });
+      completeStep(draft, open, verdict.outcome, { fields: verdict.mergeIntoData });
     } else {
       draft.closePause(open, { status: 'expired' });
       failStep(draft, open, { code: 'timeout', message: `Nobody answered step "${open.step}" in time` }, 'timed-out');
@@ -212,15 +215,14 @@ function answer(draft: Draft, command: Extract<Command, { type: 'answer' }>): Ve
   if ('kind' in found) return found;
   const { open, step } = found;
   const { actor, now } = draft.context;
-  const assignees = step.step['assignees'];
-  if (Array.isArray(assignees) && assignees.length > 0 && !assignees.includes(actor.userId)) {
+  if (open.assignees && !open.assignees.includes(actor.userId)) {
     return refuse('forbidden', `Step "${open.step}" is assigned to somebody else`);
   }
   const verdict = step.type.answer!(step.step, command.answer, { actor, now });
   if (!verdict.ok) return refuse('invalid_input', 'The answer does not fit; the pause stays open', verdict.problems);
   apply(draft, () => {
     draft.closePause(open, { status: 'answered', answer: command.answer, answeredBy: actor.userId });
-    completeStep(draft, open, verdict.outcome, { merge: verdict.mergeIntoData });
+    completeStep(draft, open, verdict.outcome, { fields: verdict.mergeIntoData });
   });
   return null;
 }
@@ -292,7 +294,7 @@ function proceedCancellation(draft: Draft): void {
   if (cancellation.stage === 'cleaning-up' || !onCancel) return cancelRun(draft);
   draft.event('run.cleanup_started', null, { step: onCancel.step.id });
   draft.state.cancellation = { ...cancellation, stage: 'cleaning-up', dueAt: draft.context.now + LIMITS.cancelGraceMs };
-  queueStep(draft, enterStep(draft, onCancel));
+  queueStep(draft, openVisit(draft, onCancel));
 }
 
 function settleStatus(draft: Draft, hasStarted: boolean): void {
@@ -306,14 +308,14 @@ function settleStatus(draft: Draft, hasStarted: boolean): void {
   else state.status = 'running';
 }
 
-function findLostClaim(open: OpenStep, fence: number | null): Verdict | null {
-  if (fence === null) return open.status === 'queued' ? null : refuse('claim_lost', `The step is ${open.status}`);
+/** Why the step run is not the asker's to work on: by the claim with `fence`, or, without one, as one that is queued and due. */
+function findLostClaim(draft: Draft, open: OpenStep, fence: number | null): Verdict | null {
+  if (fence === null) {
+    if (open.status !== 'queued' || draft.stepOf(open).type.settle) return refuse('claim_lost', `The step is ${open.status} and waits for no worker`);
+    return open.dueAt !== undefined && open.dueAt > draft.context.now ? refuse('not_due', 'The retry is not due yet') : null;
+  }
   if (open.status === 'running' && open.fence === fence) return null;
   return refuse('claim_lost', `The claim with fence ${fence} is over; the step is ${open.status} with fence ${open.fence}`);
-}
-
-function isEarly(draft: Draft, open: OpenStep): boolean {
-  return open.dueAt !== undefined && open.dueAt > draft.context.now;
 }
 
 function withoutDue({ dueAt: _dueAt, ...open }: OpenStep): OpenStep {

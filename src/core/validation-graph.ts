@@ -10,6 +10,7 @@ const END = 'end-flow';
 
 /** Checks edges, `initialStep`, `onCancel`, ends and reachability. */
 export function checkGraph(definition: JsonObject, steps: readonly CheckedStep[], context: CheckContext): void {
+  if (context.ids.size === 0) return;
   const byId = new Map(steps.map((checked) => [checked.step.id, checked]));
   const edges = readEdges(definition['edges'] ?? []);
   checkEdges(edges, byId, context);

@@ -3,7 +3,7 @@
 
 import { v7 as uuidv7 } from 'uuid';
 import type { Logger } from '../log.ts';
-import { ensureApiKey, ensureWorkspace, hashApiKey, hasApiKeys } from '../store/access.ts';
+import { ensureApiKey, ensureWorkspace, hasApiKeys, hashApiKey } from '../store/access.ts';
 import type { Database } from '../store/db.ts';
 
 export interface BootstrapSettings {

@@ -7,6 +7,7 @@
 // * What this process remembers of a run saves the load, and is never the last word: a refusal is only given on a state
 //   that was just loaded.
 
+import { randomUUID } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import { type Decision, mergeDecisions } from '../core/draft.ts';
 import { AppError } from '../core/errors.ts';
@@ -17,8 +18,8 @@ import { isPoison, isTransient } from '../store/db.ts';
 import { loadOutputs } from '../store/runs.ts';
 import type { Change } from '../store/commit-statement.ts';
 import type { Committed } from '../store/commit.ts';
+import { hasFailpoints, reach } from '../failpoints.ts';
 import type { Engine, RememberedRun } from './engine.ts';
-import { loadRun } from './load-run.ts';
 
 /** The run as the command left it, or why the command does not apply. */
 export type Changed = { kind: 'accepted' | 'already'; state: RunState } | Extract<Verdict, { kind: 'refused' }>;
@@ -44,6 +45,8 @@ const SYSTEM_USER = 'system';
 const REQUEST_PATIENCE_MS = 2_000;
 const MAX_STALE = 3;
 const MAX_FOLDED = 256;
+/** Between two looks for a Postgres that is away; the committer has its own pauses. */
+const AWAY_MS = 200;
 
 /** The actor of what the engine does by itself. */
 export function systemActor(workspaceId = ''): Actor {
@@ -56,7 +59,7 @@ export function systemActor(workspaceId = ''): Actor {
  */
 export function changeRun(engine: Engine, runId: string, command: Command, { actor, patienceMs = REQUEST_PATIENCE_MS }: ChangeOptions): Promise<Changed> {
   return new Promise((resolve, reject) => {
-    const waiting: Waiting = { command, actor, commandId: newId(), deadline: Date.now() + patienceMs, resolve, reject };
+    const waiting: Waiting = { command, actor, commandId: randomUUID(), deadline: Date.now() + patienceMs, resolve, reject };
     const mailbox = engine.mailboxes.get(runId);
     if (mailbox) {
       mailbox.push(waiting);
@@ -84,30 +87,35 @@ async function emptyMailbox(engine: Engine, runId: string, mailbox: Mailbox): Pr
 
 async function changeTogether(engine: Engine, runId: string, together: Waiting[]): Promise<void> {
   const deadline = Math.max(...together.map((waiting) => waiting.deadline));
-  for (let stale = 0; ; stale++) {
-    if (stale === MAX_STALE) {
-      const done = await engine.committer.locked(runId, (commit) => attempt(engine, runId, together, commit));
-      if (done) return;
-      stale = 0;
-    }
+  const round = (commit: (change: Change) => Promise<Committed>) => attempt(engine, runId, together, commit);
+  for (let stale = 0; ; ) {
     try {
-      if (await attempt(engine, runId, together, (change) => engine.committer.commit(change, deadline))) return;
+      const isLast = stale >= MAX_STALE;
+      const announce = isLast ? await engine.committer.locked(runId, round) : await round((change) => engine.committer.commit(change, deadline));
+      if (announce) return announce();
+      stale = isLast ? 0 : stale + 1;
+      engine.metrics.staleDecisions.inc();
     } catch (error) {
-      if (!isPoison(error) || together.length === 1) throw error;
-      for (const waiting of together) await changeTogether(engine, runId, [waiting]).catch((cause) => waiting.reject(cause));
-      return;
+      if (isPoison(error) && together.length > 1) {
+        for (const waiting of together) await changeTogether(engine, runId, [waiting]).catch((cause) => waiting.reject(cause));
+        return;
+      }
+      if (!isTransient(error) || Date.now() >= deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AWAY_MS * (0.75 + Math.random() / 2)));
     }
-    engine.metrics.staleDecisions.inc();
     engine.remembered.delete(runId);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 4 * stale));
     if (Date.now() > deadline) throw new AppError('unavailable', 'The run is being changed by others all the time; try again');
   }
 }
 
-/** One round: load, decide, commit. False when the run had moved on. */
-async function attempt(engine: Engine, runId: string, together: Waiting[], commit: (change: Change) => Promise<Committed>): Promise<boolean> {
+/**
+ * One round: load, decide, commit. Null when the run had moved on; else what to do once the commit is durable: nobody
+ * is answered, no job offered before.
+ */
+async function attempt(engine: Engine, runId: string, together: Waiting[], commit: (change: Change) => Promise<Committed>): Promise<(() => void) | null> {
   const isRemembered = engine.remembered.has(runId);
-  const remembered = engine.remembered.get(runId) ?? (await loadRun(engine, runId));
+  const remembered = engine.remembered.get(runId) ?? (await engine.loadRun(runId));
   if (!remembered) throw new AppError('run_not_found', `Run ${runId} does not exist`);
   const found = engine.plans.get(remembered.state.definitionId, remembered.state.version);
   const plan = found instanceof Promise ? await found : found;
@@ -117,15 +125,15 @@ async function attempt(engine: Engine, runId: string, together: Waiting[], commi
     engine.remembered.delete(runId);
     return attempt(engine, runId, together, commit);
   }
-  if (decision) {
-    if ((await commit({ decision, expectedSeq: ready.state.seq })) === 'stale') return false;
-    finishCommit(engine, decision, ready.outputsKnown);
-  }
-  together.forEach((waiting, index) => {
-    const verdict = verdicts[index]!;
-    waiting.resolve(verdict.kind === 'refused' ? verdict : { kind: verdict.kind, state: states[index]! });
-  });
-  return true;
+  if (decision && (await commit({ decision, expectedSeq: ready.state.seq })) === 'stale') return null;
+  return () => {
+    if (hasFailpoints()) for (const { command } of together) reach(`${command.type}.after_commit`);
+    if (decision) finishCommit(engine, decision, ready.outputsKnown);
+    together.forEach((waiting, index) => {
+      const verdict = verdicts[index]!;
+      waiting.resolve(verdict.kind === 'refused' ? verdict : { kind: verdict.kind, state: states[index]! });
+    });
+  };
 }
 
 /** Decides the commands one after the other, each on the state that the one before left. */

@@ -1,16 +1,17 @@
 // The claims this process holds: it renews their leases with one statement per heartbeat, and asks once a second, in one
 // statement, which of them were taken away. A handler whose claim is gone, or whose lease may have run out because
-// Postgres cannot be reached, has its signal aborted; what it returns is still judged by its fence alone.
+// Postgres cannot be reached, has its signal aborted, as has one whose run is being cancelled; what it returns is still
+// judged by its fence alone.
 
 import { keyOf } from '../core/draft.ts';
 import type { StepRef } from '../core/run.ts';
-import { type Claim, findLostClaims, renewLeases } from '../store/step-runs.ts';
+import { type Claim, type ClaimFate, findEndangeredClaims, renewLeases } from '../store/step-runs.ts';
 import { changeRun, systemActor } from './change-run.ts';
 import type { Engine } from './engine.ts';
 
 export interface HeldClaim extends Claim {
-  /** `lost`: somebody else has the step, or nobody may; `stale`: this process cannot tell any more. */
-  abort(reason: 'lost' | 'stale'): void;
+  /** `lost`: somebody else has the step, or nobody may; `stale`: this process cannot tell; `cancelled`: its run should stop. */
+  abort(reason: ClaimFate | 'stale'): void;
 }
 
 const CHECK_MS = 1_000;
@@ -68,7 +69,7 @@ export class Claims {
     this.#checkSoon = true;
     setTimeout(() => {
       this.#checkSoon = false;
-      void this.#findLost();
+      void this.#findEndangered();
     }, 100).unref();
   }
 
@@ -83,7 +84,7 @@ export class Claims {
         await renewLeases(this.#engine.db.pool, [...this.#held.values()], this.#engine.leaseMs);
         this.#renewedAt = sentAt;
       }
-      await this.#findLost();
+      await this.#findEndangered();
     } catch (error) {
       this.#engine.log.warn({ error: String(error) }, 'leases could not be renewed; trying again');
     } finally {
@@ -91,14 +92,11 @@ export class Claims {
     }
   }
 
-  async #findLost(): Promise<void> {
+  async #findEndangered(): Promise<void> {
     const asked = [...this.#held.values()];
     if (asked.length === 0) return;
-    const lost = await findLostClaims(this.#engine.db.pool, asked).catch(() => []);
-    for (const { runId, step, visit, fence } of lost) {
-      const claim = this.#held.get(key({ runId, step, visit }));
-      if (claim?.fence === fence) claim.abort('lost');
-    }
+    const endangered = await findEndangeredClaims(this.#engine.db.pool, asked).catch(() => []);
+    for (const { claim, fate } of endangered) if (this.#held.get(key(claim)) === claim) claim.abort(fate);
   }
 }
 

@@ -6,7 +6,6 @@ import { findDefinition } from '../store/definitions.ts';
 import { stateOf } from './answer-run.ts';
 import { changeRun } from './change-run.ts';
 import type { Engine } from './engine.ts';
-import { loadRun } from './load-run.ts';
 
 export interface ControlRequest {
   actor: Actor;
@@ -39,7 +38,7 @@ async function control(engine: Engine, type: 'cancel' | 'terminate', { actor, ru
 }
 
 async function checkWorkflow(engine: Engine, actor: Actor, runId: string, workflow: string): Promise<void> {
-  const [run, definition] = await Promise.all([loadRun(engine, runId), findDefinition(engine.db, { workspaceId: actor.workspaceId, idOrKey: workflow })]);
+  const [run, definition] = await Promise.all([engine.loadRun(runId), findDefinition(engine.db, { workspaceId: actor.workspaceId, idOrKey: workflow })]);
   if (run && definition && run.state.definitionId === definition.id) return;
   throw new AppError('run_not_found', `Workflow "${workflow}" has no run ${runId}`);
 }

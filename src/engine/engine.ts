@@ -9,7 +9,10 @@ import type { StepsQueue } from '../queue/steps-queue.ts';
 import type { Wakeups } from '../queue/wakeups.ts';
 import { type Committer, createCommitter } from '../store/commit.ts';
 import type { Database } from '../store/db.ts';
+import { type DefinitionRow, findDefinition } from '../store/definitions.ts';
+import { loadRuns } from '../store/runs.ts';
 import type { Metrics } from '../telemetry.ts';
+import { batchLoads, type Loader } from './batch-loads.ts';
 import type { Mailbox } from './change-run.ts';
 import { type Clock, createClock } from './clock.ts';
 import { DueTimer } from './due-timer.ts';
@@ -37,6 +40,10 @@ export interface Engine extends Omit<EngineOptions, 'name'> {
   committer: Committer;
   clock: Clock;
   plans: Plans;
+  /** The run as it is stored now, by id. */
+  loadRun: Loader<RememberedRun>;
+  /** A workflow as it is stored now, by `<workspace id>/<id or key>`. */
+  loadDefinition: Loader<DefinitionRow>;
   /** Bounded by the size of what it holds, and never trusted: every decision is checked against the run's sequence number. */
   remembered: LRUCache<string, RememberedRun>;
   mailboxes: Map<string, Mailbox>;
@@ -66,6 +73,8 @@ export function createEngine({ name, ...options }: EngineOptions): Engine {
     committer,
     clock,
     plans: createPlans(db, types),
+    loadRun: batchLoads((ids) => loadStates(db, ids)),
+    loadDefinition: batchLoads((keys) => loadDefinitions(db, keys)),
     remembered: new LRUCache({ maxSize: REMEMBERED_BYTES, sizeCalculation: estimateBytes }),
     mailboxes: new Map(),
     dueTimer,
@@ -74,6 +83,23 @@ export function createEngine({ name, ...options }: EngineOptions): Engine {
       await committer.close();
     },
   };
+}
+
+async function loadStates(db: Database, ids: string[]): Promise<Map<string, RememberedRun>> {
+  const states = await loadRuns(db.pool, ids);
+  return new Map([...states].map(([id, state]) => [id, { state, outputsKnown: new Set<string>() }]));
+}
+
+/** Starts at the same moment are mostly of the same workflow, so one look-up serves them all. */
+async function loadDefinitions(db: Database, keys: string[]): Promise<Map<string, DefinitionRow>> {
+  const found = new Map<string, DefinitionRow>();
+  const look = async (key: string) => {
+    const [workspaceId = '', idOrKey = ''] = key.split(/\/(.*)/s);
+    const row = await findDefinition(db, { workspaceId, idOrKey });
+    if (row) found.set(key, row);
+  };
+  await Promise.all(keys.map(look));
+  return found;
 }
 
 function estimateBytes({ state }: RememberedRun): number {

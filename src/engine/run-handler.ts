@@ -14,16 +14,35 @@ export type HandlerResult =
   | { kind: 'threw'; error: AttemptError; ranMs: number }
   | { kind: 'abandoned' };
 
+/** What a handler is held by: its signal, and a way to let go of it. */
+export class Leash {
+  readonly #controller = new AbortController();
+  #abandon: (() => void) | null = null;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Aborts the handler's signal; with `lost` its result is not waited for any more. */
+  abort(reason: 'lost' | 'stale' | 'cancelled' | 'timeout'): void {
+    this.#controller.abort(reason);
+    if (reason === 'lost') this.#abandon?.();
+  }
+
+  onLost(abandon: () => void): void {
+    this.#abandon = abandon;
+  }
+}
+
 interface Running {
   run: RememberedRun;
   step: PlanStep;
   open: OpenStep;
 }
 
-/** Runs the handler until it returns, throws, times out, or its claim is lost. `abort` is null for unclaimed, pure work. */
-export function runHandler(engine: Engine, { run, step, open }: Running, input: JsonObject | null, abort: AbortController | null): Promise<HandlerResult> {
+/** Runs the handler until it returns, throws, times out, or its claim is lost. Pure work needs no claim, so nobody else has its leash. */
+export function runHandler(engine: Engine, { run, step, open }: Running, input: JsonObject | null, leash = new Leash()): Promise<HandlerResult> {
   const startedAt = performance.now();
-  const controller = abort ?? new AbortController();
   const ranMs = () => performance.now() - startedAt;
   return new Promise((resolve) => {
     const end = (result: HandlerResult) => {
@@ -33,12 +52,10 @@ export function runHandler(engine: Engine, { run, step, open }: Running, input: 
     const timer = setTimeout(() => {
       const message = `The step did not finish within ${step.timeoutMs} ms`;
       end({ kind: 'threw', error: { code: 'timeout', message, retryable: true, definite: false, timedOut: true }, ranMs: ranMs() });
-      controller.abort('timeout');
+      leash.abort('timeout');
     }, step.timeoutMs);
-    controller.signal.addEventListener('abort', () => {
-      if (controller.signal.reason === 'lost') end({ kind: 'abandoned' });
-    });
-    call(engine, { run, step, open }, input, controller.signal).then(
+    leash.onLost(() => end({ kind: 'abandoned' }));
+    call(engine, { run, step, open }, input, leash.signal).then(
       (output) => end({ kind: 'returned', output, ranMs: ranMs() }),
       (error: unknown) => end({ kind: 'threw', error: describeError(error), ranMs: ranMs() }),
     );

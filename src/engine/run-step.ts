@@ -10,13 +10,13 @@ import type { JobVerdict } from '../queue/steps-worker.ts';
 import type { StepJob } from '../queue/steps-queue.ts';
 import { isPoison, isTransient } from '../store/db.ts';
 import { findStepInput, loadOutputs } from '../store/runs.ts';
-import { AppError } from '../core/errors.ts';
+import { AppError, type Problem } from '../core/errors.ts';
+import { reach } from '../failpoints.ts';
 import { ExpressionError } from '../core/expression.ts';
 import { type Changed, changeRun, systemActor } from './change-run.ts';
-import type { Claims } from './claims.ts';
+import type { Claims, HeldClaim } from './claims.ts';
 import type { Engine, RememberedRun } from './engine.ts';
-import { loadRun } from './load-run.ts';
-import { type HandlerResult, runHandler } from './run-handler.ts';
+import { type HandlerResult, Leash, runHandler } from './run-handler.ts';
 
 /** How long a finished outcome is offered while Postgres is away. */
 const OUTCOME_PATIENCE_MS = 600_000;
@@ -48,6 +48,7 @@ export async function runStep(engine: Engine, claims: Claims, job: StepJob, atte
     if (error instanceof UnknownStepTypeError) return { kind: 'later', delayMs: NO_HANDLER_MS };
     if (isTransient(error) || (error instanceof AppError && error.code === 'unavailable')) return { kind: 'later', delayMs: LATER_MS };
     if (error instanceof AppError && error.code === 'run_not_found') return DONE;
+    engine.log.error({ err: error, runId: job.runId, stepId: job.step, visit: job.visit }, 'a job could not be worked on; trying again');
     throw error;
   }
 }
@@ -58,7 +59,7 @@ async function findOpenStep(engine: Engine, job: StepJob): Promise<Found | null>
   let run = engine.remembered.get(job.runId) ?? null;
   let open = run?.state.open.find(isIt);
   if (open?.status !== 'queued') {
-    run = await loadRun(engine, job.runId);
+    run = await engine.loadRun(job.runId);
     open = run?.state.open.find(isIt);
   }
   if (!run || !open) return null;
@@ -76,7 +77,7 @@ async function settle(engine: Engine, { runId, step, visit }: StepJob): Promise<
 async function runPure(engine: Engine, job: StepJob, found: Found): Promise<JobVerdict> {
   const input = await resolveStepInput(engine, found);
   if (!input.ok) return report(engine, job, failure(job, null, input.error, 0));
-  const result = await runHandler(engine, found, input.value, null);
+  const result = await runHandler(engine, found, input.value);
   if (result.kind === 'abandoned') return DONE;
   return report(engine, job, outcome(job, null, result, input.value));
 }
@@ -89,11 +90,12 @@ async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: F
   if (claimed.kind !== 'accepted') return claimed.kind === 'refused' && claimed.code === 'not_due' ? { kind: 'later', delayMs: LATER_MS } : DONE;
   const open = claimed.state.open.find((one) => one.step === step && one.visit === visit)!;
   if (!input.ok) return report(engine, job, failure(job, open.fence, input.error));
-  const abort = new AbortController();
-  const claim = { runId, step, visit, fence: open.fence, abort: (reason: 'lost' | 'stale') => abort.abort(reason) };
+  const leash = new Leash();
+  const claim: HeldClaim = { runId, step, visit, fence: open.fence, abort: (reason) => leash.abort(reason) };
   claims.hold(claim);
   try {
-    const result = await runHandler(engine, { ...found, open }, input.value, abort);
+    const result = await runHandler(engine, { ...found, open }, input.value, leash);
+    reach('handler.before_complete');
     if (result.kind === 'abandoned') return DONE;
     return await report(engine, job, outcome(job, open.fence, result));
   } finally {
@@ -117,7 +119,10 @@ async function report(engine: Engine, job: StepJob, command: Command & { fence: 
     engine.log.info({ runId: job.runId, stepId: job.step, visit: job.visit, reason: changed.message }, 'a late result was refused');
     return DONE;
   }
-  if (command.type !== 'fail-attempt') return DONE;
+  if (command.type !== 'fail-attempt') {
+    reach('complete.after_enqueue');
+    return DONE;
+  }
   const open = changed.state.open.find((one) => one.step === job.step && one.visit === job.visit);
   const { message } = command.error;
   if (open?.status !== 'queued') return { kind: 'failed', message };
@@ -131,7 +136,7 @@ function outcome({ step, visit }: StepJob, fence: number | null, result: Exclude
   if (result.kind === 'returned' && problems.length === 0) {
     return { type: 'complete', step, visit, fence, output: result.output, ranMs, ...(input ? { input } : {}) };
   }
-  const message = `The output ${problems.map((problem) => `${problem.pointer} ${problem.message}`.trim()).join('; ')}`;
+  const message = `The output ${listProblems(problems)}`;
   const error: AttemptError = result.kind === 'threw' ? result.error : { code: 'invalid_output', message, retryable: false, definite: true };
   return failure({ step, visit }, fence, error, ranMs);
 }
@@ -148,11 +153,18 @@ async function resolveStepInput(engine: Engine, { run, step }: Found): Promise<R
   const hasReads = inputReads === 'all' || inputReads.size > 0;
   const outputs = hasReads ? await loadOutputs(engine.db.pool, run.state.id, inputReads) : {};
   try {
-    return { ok: true, value: resolveInput(step, { data: run.state.data, steps: outputs, run: describeRun(run.state), context: run.state.context }) };
+    const value = resolveInput(step, { data: run.state.data, steps: outputs, run: describeRun(run.state), context: run.state.context });
+    const problems = findJsonProblems(value);
+    if (problems.length === 0) return { ok: true, value };
+    return { ok: false, error: { code: 'invalid_input', message: `The input ${listProblems(problems)}`, retryable: false, definite: true } };
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     return { ok: false, error: { code: 'expression_error', message: error.message, retryable: false, definite: true } };
   }
+}
+
+function listProblems(problems: Problem[]): string {
+  return problems.map(({ pointer, message }) => `${pointer} ${message}`.trim()).join('; ');
 }
 
 function describeRun({ id, definitionId, version, createdAt }: RunState): JsonObject {

@@ -2,6 +2,7 @@
 // takes no job while Redis would evict jobs, and rebuilds nothing by itself that the sweep would find anyway.
 
 import type { Queues } from '../queue/connection.ts';
+import { reach } from '../failpoints.ts';
 import { Claims } from './claims.ts';
 import type { Engine } from './engine.ts';
 import { runStep } from './run-step.ts';
@@ -54,6 +55,7 @@ export function serveSteps(engine: Engine, queues: Queues, { concurrency, heartb
       if (timer) clearTimeout(timer);
       await sweeper.stop();
       const closed = worker.close();
+      reach('shutdown.after_stop_claiming');
       const drained = await Promise.race([closed.then(() => true), new Promise<false>((resolve) => setTimeout(resolve, drainMs, false).unref())]);
       if (!drained) {
         engine.log.warn({ claims: claims.size }, 'some steps did not finish in time; giving them back');

@@ -1,14 +1,16 @@
 // Starts a run: finds the version, checks the input, commits the first decision. Once this resolves the run exists and
 // will come to an end or wait for somebody, whatever happens to Redis or to any process.
 
+import { randomUUID } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import { AppError } from '../core/errors.ts';
 import type { Validator } from '../core/schema.ts';
 import { findJsonProblems, type JsonObject } from '../core/json.ts';
 import type { Actor } from '../core/run.ts';
 import { decideStart } from '../core/transition.ts';
+import { reach } from '../failpoints.ts';
 import { isTransient } from '../store/db.ts';
-import { type DefinitionRow, findDefinition, resolveVersion } from '../store/definitions.ts';
+import { type DefinitionRow, resolveVersion } from '../store/definitions.ts';
 import { findRunByOrigin } from '../store/runs.ts';
 import { finishCommit } from './change-run.ts';
 import type { Engine } from './engine.ts';
@@ -33,7 +35,7 @@ const PATIENCE_MS = 2_000;
 /** Throws `workflow_not_found`, `version_not_found`, `workflow_archived`, `invalid_input`, `unavailable`. */
 export async function startRun(engine: Engine, request: StartRequest): Promise<{ runId: string }> {
   const { actor, trigger, origin = null } = request;
-  const definition = await findDefinition(engine.db, { workspaceId: actor.workspaceId, idOrKey: request.workflow });
+  const definition = await engine.loadDefinition(`${actor.workspaceId}/${request.workflow}`);
   if (!definition) throw new AppError('workflow_not_found', `Workflow "${request.workflow}" does not exist`);
   if (definition.archivedAt) throw new AppError('workflow_archived', `Workflow "${definition.key}" is archived; unarchive it to start runs`);
   const version = chooseVersion(definition, request.version ?? 'latest');
@@ -41,12 +43,14 @@ export async function startRun(engine: Engine, request: StartRequest): Promise<{
   const input = checkInput(plan.payload, request.input);
   const id = newId();
   const run = { id, workspaceId: actor.workspaceId, definitionId: definition.id, version, input, context: request.context ?? {} };
-  const decision = decideStart(plan, run, { now: engine.clock.now(), actor, commandId: newId(), newId });
+  const decision = decideStart(plan, run, { now: engine.clock.now(), actor, commandId: randomUUID(), newId });
   const start = { trigger, owner: actor.userId, origin };
+  reach('start.before_commit');
   const committed = await engine.committer.commit({ decision, expectedSeq: 0, start }, Date.now() + PATIENCE_MS).catch((error) => {
     throw isTransient(error) ? new AppError('unavailable', 'The database is away; try again', [], { cause: error }) : error;
   });
   if (committed === 'committed') {
+    reach('start.after_commit');
     finishCommit(engine, decision, 'all');
     return { runId: id };
   }

@@ -6,6 +6,7 @@
 import type pg from 'pg';
 import type { Command } from '../core/transition.ts';
 import { countBacklog, type DueStep, type Handled, listDueRuns, listDueWaits, listExpiredLeases, nextDispatch, takeForOffer } from '../store/step-runs.ts';
+import { reach } from '../failpoints.ts';
 import { changeRun, systemActor } from './change-run.ts';
 import type { Engine } from './engine.ts';
 
@@ -19,6 +20,8 @@ const OLDEST = 200;
 const OLDEST_EVERY_MS = 30_000;
 /** An offer is given this long to arrive before it is made again. */
 const OFFER_GRACE_MS = 1_000;
+/** Older than any offer: takes only step runs that were given back and never offered again. */
+const NEVER_MS = 1_000_000_000_000;
 /** Any number will do, as long as it is ours: the advisory lock that makes one sweeper of many. */
 const SWEEP_LOCK = 0x486f6c64;
 
@@ -47,9 +50,11 @@ export function createSweeper(engine: Engine): Sweeper {
     let client: pg.PoolClient | undefined;
     try {
       client = await pool.connect();
+      // A client that is in use has no listener of the pool's; without one, a lost connection would end the process.
+      client.on('error', ignore);
       const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [SWEEP_LOCK]);
       if (!rows[0]!.held) {
-        client.release();
+        giveBack(client);
         return false;
       }
       if (wasAway) expireAfter = Date.now() + engine.leaseMs;
@@ -59,11 +64,11 @@ export function createSweeper(engine: Engine): Sweeper {
       await fireDue();
       await refillQueue();
       await client.query('SELECT pg_advisory_unlock($1)', [SWEEP_LOCK]);
-      client.release();
+      giveBack(client);
       return true;
     } catch (error) {
       wasAway = true;
-      client?.release(true);
+      if (client) giveBack(client, true);
       engine.log.warn({ error: String(error) }, 'a sweep was cut short; the next one goes on');
       return true;
     } finally {
@@ -106,6 +111,7 @@ export function createSweeper(engine: Engine): Sweeper {
     const live = await engine.steps.countLive().catch(() => null);
     if (live === null) return;
     if (live >= due) {
+      await offer(await takeForOffer(pool, handled, BATCH, NEVER_MS));
       if (Date.now() - oldestAt < OLDEST_EVERY_MS) return;
       oldestAt = Date.now();
       await mend(await takeForOffer(pool, handled, OLDEST, OLDEST_EVERY_MS));
@@ -114,22 +120,27 @@ export function createSweeper(engine: Engine): Sweeper {
     let suspects: DueStep[] = [];
     for (let full = true; full && !stopped; ) {
       const batch = await takeForOffer(pool, handled, BATCH, OFFER_GRACE_MS);
-      await engine.steps.addAll(batch);
+      await offer(batch);
       if (suspects.length === 0) suspects = batch.slice(0, MAX_INSPECTED);
       full = batch.length === BATCH;
     }
     await mend(suspects);
   }
 
+  async function offer(steps: DueStep[]): Promise<void> {
+    reach('sweep.mid_batch');
+    if (steps.length > 0) await engine.steps.addAll(steps);
+  }
+
   /** Looks at the jobs of a few due step runs: a missing one is added, a dead one replaced, a delayed one let go. */
   async function mend(steps: DueStep[]): Promise<void> {
     for (const step of steps.slice(0, MAX_INSPECTED)) {
       const state = await engine.steps.inspect(step);
-      if (state === 'missing') await engine.steps.addAll([step]);
+      if (state === 'missing') await offer([step]);
       if (state === 'delayed') await engine.steps.promote(step).catch(() => {});
       if (state !== 'dead') continue;
       const dispatch = await nextDispatch(pool, step);
-      if (dispatch !== null) await engine.steps.addAll([{ ...step, dispatch }]);
+      if (dispatch !== null) await offer([{ ...step, dispatch }]);
     }
   }
 
@@ -158,6 +169,13 @@ export function createSweeper(engine: Engine): Sweeper {
       await running;
     },
   };
+}
+
+const ignore = () => {};
+
+function giveBack(client: pg.PoolClient, broken = false): void {
+  client.off('error', ignore);
+  client.release(broken);
 }
 
 /** Works through a list that the work itself shortens, a full round at a time; stops when a round changes nothing. */

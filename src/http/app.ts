@@ -34,8 +34,9 @@ export function createApp({ faces, systemRoutes, authenticate, log, metrics, sto
   app.use(setHeaders);
   app.use(observeRequests({ log, metrics }));
   app.use(async (context, next) => {
-    if (stopping.aborted) context.set('connection', 'close');
     await next();
+    // Also for requests that came before: a connection that is kept would hold up the end.
+    if (stopping.aborted && !context.headerSent) context.set('connection', 'close');
   });
   app.use(reportErrors(faces, log));
   if (board !== undefined) app.use(guardBoard(board, authenticate));
@@ -66,7 +67,11 @@ function logFailure(
   { failure, error, requestId }: { failure: HttpFailure; error: unknown; requestId: string },
 ): void {
   if (failure.unexpected) log.error({ err: error, requestId }, 'request failed');
-  else if (failure.status === 503) log.warn({ err: error, requestId }, 'request refused: the database cannot be reached');
+  else if (failure.status === 503) {
+    // Without its stack: while the database is away there is one of these per request.
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn({ error: reason, requestId }, 'request refused: the database cannot be reached');
+  }
 }
 
 function faceOf(faces: readonly Face[], path: string): Face {

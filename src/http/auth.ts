@@ -46,9 +46,13 @@ export function createAuthenticator({ db, log, clock }: AuthenticatorOptions): A
     const row = await keys.fetch(hash.toString('hex'));
     if (row === undefined || !timingSafeEqual(row.hash, hash)) throw refuse('this API key is not known; check it');
     if (row.revokedAt !== null) throw refuse('this API key was revoked; use another one');
-    if (row.expiresAt !== null && row.expiresAt <= clock.now()) throw refuse('this API key has expired; use another one');
+    if (row.expiresAt !== null && row.expiresAt <= clock.now())
+      throw refuse('this API key has expired; use another one');
     if (tenant !== '' && tenant.toLowerCase() !== row.workspaceId && tenant !== row.workspaceSlug) {
-      log.warn({ event: 'tenant_mismatch', keyId: row.id, workspaceId: row.workspaceId }, 'key used for another workspace');
+      log.warn(
+        { event: 'tenant_mismatch', keyId: row.id, workspaceId: row.workspaceId },
+        'key used for another workspace',
+      );
       throw new AppError('forbidden', 'x-tenant-id names a workspace that this API key does not belong to');
     }
     touch(row.id);
@@ -67,8 +71,8 @@ export function createAuthenticator({ db, log, clock }: AuthenticatorOptions): A
 
 /** Throws `forbidden` unless the actor's role is at least `role`. */
 export function requireRole(actor: Actor, role: Role): void {
-  const rank = ROLES.findIndex((name) => name === actor.role);
-  if (rank >= ROLES.indexOf(role)) return;
+  const ranks: readonly (string | undefined)[] = ROLES;
+  if (ranks.indexOf(actor.role) >= ranks.indexOf(role)) return;
   throw new AppError('forbidden', `this needs the role ${role} or higher; the credential has ${actor.role ?? 'none'}`);
 }
 

@@ -65,7 +65,10 @@ function refuseOtherTypes({ request }: Context): void {
 }
 
 function tooLarge(limit: number): AppError {
-  return new AppError('payload_too_large', `the body is larger than the ${limit} bytes that this route takes; send less`);
+  return new AppError(
+    'payload_too_large',
+    `the body is larger than the ${limit} bytes that this route takes; send less`,
+  );
 }
 
 function describe(problem: Problem): string {

@@ -48,7 +48,10 @@ function serveRoute(route: Route, { authenticate, stopping }: DispatchOptions) {
     context.state['actor'] = actor;
     if (route.role !== 'public') requireRole(actor, route.role);
     const query = { ...context.query };
-    const inQuery = findQueryProblems(query).map((problem) => ({ ...problem, message: `in the query: ${problem.message}` }));
+    const inQuery = findQueryProblems(query).map((problem) => ({
+      ...problem,
+      message: `in the query: ${problem.message}`,
+    }));
     refuseProblems(inQuery);
     const body = await readBody(context);
     refuseProblems(findBodyProblems(body));

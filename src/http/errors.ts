@@ -65,7 +65,10 @@ export function toHttpFailure(error: unknown): HttpFailure {
   if (isSchemaMissing(error)) {
     return { ...failure('unavailable', 'the database is not migrated yet; try again shortly'), unexpected: true };
   }
-  return { ...failure('internal', 'something failed on our side; quote the requestId when you report it'), unexpected: true };
+  return {
+    ...failure('internal', 'something failed on our side; quote the requestId when you report it'),
+    unexpected: true,
+  };
 }
 
 function fromAppError(error: AppError): HttpFailure {

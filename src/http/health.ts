@@ -52,7 +52,10 @@ export function createSystemRoutes({ probes, vital, metrics, stopping }: HealthO
   ];
 }
 
-function presentReadiness(parts: Parts, { vital, isStopping }: { vital: readonly string[]; isStopping: boolean }): Reply {
+function presentReadiness(
+  parts: Parts,
+  { vital, isStopping }: { vital: readonly string[]; isStopping: boolean },
+): Reply {
   const broken = Object.keys(parts).filter((name) => !parts[name]!.ok);
   const isServing = !isStopping && !broken.some((name) => vital.includes(name));
   const overall = isServing ? (broken.length === 0 ? 'ready' : 'degraded') : isStopping ? 'stopping' : 'unavailable';
@@ -77,7 +80,10 @@ async function askAll(probes: HealthOptions['probes']): Promise<Parts> {
 async function ask(probe: Probe): Promise<{ ok: boolean; message?: string }> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<{ ok: boolean; message: string }>((resolve) => {
-    timer = setTimeout(() => resolve({ ok: false, message: `did not answer in ${PROBE_TIMEOUT_MS} ms` }), PROBE_TIMEOUT_MS);
+    timer = setTimeout(
+      () => resolve({ ok: false, message: `did not answer in ${PROBE_TIMEOUT_MS} ms` }),
+      PROBE_TIMEOUT_MS,
+    );
   });
   // What a probe throws may name hosts and users, and anybody may read this answer.
   const answer = probe().catch(() => ({ ok: false, message: 'cannot be reached' }));

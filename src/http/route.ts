@@ -2,8 +2,8 @@
 // handler knows nothing of Koa, so faces stay translations. One list of these is the whole server (http/app.ts).
 
 import type { Readable } from 'node:stream';
-import type { Json, JsonObject } from '../core/json.ts';
 import type { Problem } from '../core/errors.ts';
+import type { Json, JsonObject } from '../core/json.ts';
 import type { Actor } from '../core/run.ts';
 import type { Role } from '../store/access.ts';
 

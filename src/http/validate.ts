@@ -41,7 +41,11 @@ function toProblem(error: ErrorObject): Problem {
     case 'additionalProperties': {
       const allowed = Object.keys((error.parentSchema?.['properties'] as object | undefined) ?? {});
       const hint = allowed.length > 0 ? `allowed: ${allowed.join(', ')}` : 'nothing is allowed here';
-      return { pointer: `${pointer}/${escapePointer(params['additionalProperty'])}`, message: 'is not known here', hint };
+      return {
+        pointer: `${pointer}/${escapePointer(params['additionalProperty'])}`,
+        message: 'is not known here',
+        hint,
+      };
     }
     case 'required':
       return { pointer: `${pointer}/${escapePointer(params['missingProperty'])}`, message: 'is required' };
@@ -51,7 +55,10 @@ function toProblem(error: ErrorObject): Problem {
       return { pointer: `${pointer}/${params['tag']}`, message: `must be one of: ${listTags(error).join(', ')}` };
     case 'pattern': {
       const description: unknown = error.parentSchema?.['description'];
-      return { pointer, message: typeof description === 'string' ? `must be ${description}` : (error.message ?? 'is invalid') };
+      return {
+        pointer,
+        message: typeof description === 'string' ? `must be ${description}` : (error.message ?? 'is invalid'),
+      };
     }
     default:
       return { pointer, message: error.message ?? 'is invalid' };

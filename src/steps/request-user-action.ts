@@ -88,7 +88,7 @@ export const requestUserAction: StepType = {
     if (!fields.ok) return fields;
     const output = {
       actionId: action.id,
-      actionValue: action.value ?? answer.actionValue ?? action.outcome ?? action.id,
+      actionValue: readValue(action, step, answer),
       outcome: action.outcome ?? null,
       comment: comment ?? null,
       data: fields.value,
@@ -147,6 +147,12 @@ function chooseAction(step: Step, { type, actionId, actionValue }: Answer): Acti
   if (actionValue === undefined)
     return { pointer: '/actionValue', message: 'is required when actionId names the step', hint };
   return named ?? { pointer: '/actionValue', message: 'is no offered action', hint };
+}
+
+/** What the action declares; else what was sent, unless that only named the action; else its outcome or id. */
+function readValue(action: Action, step: Step, { actionValue }: Answer): string {
+  const isFree = actionValue !== undefined && findAction(actionsOf(step), actionValue) === null;
+  return action.value ?? (isFree ? actionValue : (action.outcome ?? action.id));
 }
 
 /** By id, by value, then with `approve` and `approved` (`reject` and `rejected`) taken as one word. */

@@ -1,12 +1,14 @@
-// The one statement that writes a batch of decisions. Each decision is one JSON document holding its run, step runs,
-// pauses and events; a document whose run is locked elsewhere or has moved on writes nothing and is not answered.
+// The one statement that writes a batch of decisions. Runs, step runs, pauses and events each come as one JSON list whose
+// rows name their run by its place in the batch; a decision whose run is locked elsewhere or has moved on writes nothing
+// and is not answered.
 //
 // It first locks the runs' rows in id order, skipping locked ones, where the sequence number is still the expected one:
-// unordered, overlapping batches of several processes would deadlock, and waiting for one row would stall them all. Rows
-// are then written from the documents of the runs that were won, so no join but the first has to match anything.
+// unordered, overlapping batches of several processes would deadlock, and waiting for one row would stall them all. `place`
+// then holds the runs that were won, by place, in arrays: the other lists look them up there, which costs less than a join. Step changes are
+// spelled out before they are joined (`step_changes`), or the planner would read every step run of a run to update one.
 
 import type { Decision, PauseRow, StepRow } from '../core/draft.ts';
-import { packMark } from '../core/events.ts';
+import { packMark, type RunEvent } from '../core/events.ts';
 import { FINISHED, type RunState } from '../core/run.ts';
 
 /** What a run is created with beside its state. */
@@ -24,21 +26,97 @@ export interface Change {
   start?: RunOrigin;
 }
 
+/** A change as JSON rows without their opening brace, so that each can be given its place when the batch is known. */
+export interface EncodedChange {
+  runs: string[];
+  newSteps: string[];
+  steps: string[];
+  events: string[];
+  newPauses: string[];
+  pauses: string[];
+  bytes: number;
+  /** Needs the statement that also creates runs and writes pauses. */
+  isRare: boolean;
+}
+
+export interface StatementKind {
+  /** Also creates runs and writes pauses; most batches do neither, and the shorter statement costs less. */
+  full: boolean;
+  /** Wait for a run's lock instead of skipping it. */
+  waitForLocks: boolean;
+}
+
 const FINISHED_STEP = `('completed', 'failed', 'skipped', 'cancelled')`;
 const time = (column: string) => `to_timestamp(${column} / 1000.0)`;
 
-/** `$1`: the documents as a JSON array; `$2`: the lease in ms. Answers the ids of the runs that were written. */
-export function commitStatement({ waitForLocks }: { waitForLocks: boolean }): string {
+/**
+ * `$1` runs, `$2` new step runs, `$3` step changes, `$4` events (JSON arrays), `$5` the lease in ms; in full also `$6` new
+ * pauses and `$7` pause changes. Answers the ids of the runs that were written.
+ */
+export function commitStatement({ full, waitForLocks }: StatementKind): string {
   return `
 WITH given AS MATERIALIZED (
   SELECT * FROM json_to_recordset($1::json) AS g(
-    id uuid, seq bigint, next_seq bigint, workspace_id uuid, status text, open jsonb, visits jsonb, step_runs int,
+    n int, id uuid, seq bigint, next_seq bigint, workspace_id uuid, status text, open jsonb, visits jsonb, step_runs int,
     patch jsonb, result jsonb, error jsonb, cancellation jsonb, interrupted jsonb, due_at float8, started_at float8,
-    finished bool, start json, new_steps json, steps json, new_pauses json, pauses json, events json)
+    finished bool${full ? ', start json' : ''})
 ), locked AS MATERIALIZED (
-  SELECT r.id FROM given g JOIN runs r ON r.id = g.id AND r.seq = g.seq
+  SELECT g.* FROM given g JOIN runs r ON r.id = g.id AND r.seq = g.seq
   ORDER BY r.id FOR NO KEY UPDATE OF r ${waitForLocks ? '' : 'SKIP LOCKED'}
-), created AS (
+), ${full ? CREATED : ''}won AS MATERIALIZED (
+  SELECT * FROM locked${full ? ' UNION ALL SELECT g.* FROM given g JOIN created c ON c.id = g.id WHERE g.seq = 0' : ''}
+), place AS MATERIALIZED (
+  SELECT array_agg(n) AS ns, array_agg(id) AS ids, array_agg(workspace_id) AS workspaces FROM won
+), changed AS (
+  UPDATE runs r SET
+    seq = l.next_seq, status = l.status, open = l.open, visits = l.visits, step_runs = l.step_runs,
+    data = CASE WHEN l.patch IS NULL THEN r.data ELSE r.data || l.patch END,
+    result = l.result, error = l.error, cancellation = l.cancellation, interrupted = l.interrupted,
+    due_at = ${time('l.due_at')}, started_at = ${time('l.started_at')},
+    finished_at = CASE WHEN l.finished THEN now() END
+  FROM locked l WHERE r.id = l.id
+), opened_steps AS (
+  INSERT INTO step_runs (run_id, step_id, visit, workspace_id, seq, type, tool, status, attempt, fence, epoch, lost, input,
+                         output, error, offered_at, due_at, lease_until, started_at, finished_at)
+  SELECT p.ids[array_position(p.ns, s.n)], s.step_id, s.visit, p.workspaces[array_position(p.ns, s.n)], s.seq, s.type, s.tool, s.status, coalesce(s.attempt, 1),
+         coalesce(s.fence, 0), coalesce(s.epoch, 0), coalesce(s.lost, 0), s.input, s.output, s.error,
+         CASE WHEN s.status = 'queued' THEN now() END, ${time('s.due_at')},
+         CASE WHEN s.status = 'running' THEN now() + $5 * interval '1 ms' END,
+         CASE WHEN s.status NOT IN ('pending', 'queued', 'cancelled') THEN now() - coalesce(s.ran_ms, 0) * interval '1 ms' END,
+         CASE WHEN s.status IN ${FINISHED_STEP} THEN now() END
+  FROM place p, json_to_recordset($2::json) AS s(n int, step_id text, visit int, seq bigint, type text, tool text, status text,
+    attempt int, fence int, epoch int, lost int, input jsonb, output jsonb, error jsonb, due_at float8, ran_ms float8)
+  WHERE p.ids[array_position(p.ns, s.n)] IS NOT NULL
+), step_changes AS MATERIALIZED (
+  SELECT p.ids[array_position(p.ns, s.n)] AS run_id, s.*
+  FROM place p, json_to_recordset($3::json) AS s(n int, step_id text, visit int, status text, attempt int, fence int, epoch int,
+    lost int, input jsonb, output jsonb, error jsonb, due_at float8, ran_ms float8, redispatch bool)
+), changed_steps AS (
+  UPDATE step_runs t SET
+    status = s.status, attempt = coalesce(s.attempt, 1), fence = coalesce(s.fence, 0), epoch = coalesce(s.epoch, 0),
+    lost = coalesce(s.lost, 0),
+    input = CASE WHEN s.input IS NOT NULL THEN s.input WHEN s.epoch > t.epoch THEN NULL ELSE t.input END,
+    output = coalesce(s.output, t.output),
+    error = CASE WHEN s.status = 'completed' THEN NULL ELSE coalesce(s.error, t.error) END,
+    due_at = ${time('s.due_at')},
+    dispatch = t.dispatch + coalesce(s.redispatch, false)::int,
+    offered_at = CASE WHEN s.redispatch THEN NULL WHEN s.status = 'queued' THEN now() ELSE t.offered_at END,
+    lease_until = CASE WHEN s.status = 'running' THEN now() + $5 * interval '1 ms' END,
+    started_at = CASE WHEN t.started_at IS NULL AND s.status NOT IN ('pending', 'queued', 'cancelled')
+                      THEN now() - coalesce(s.ran_ms, 0) * interval '1 ms' ELSE t.started_at END,
+    finished_at = CASE WHEN s.status IN ${FINISHED_STEP} THEN now() END
+  FROM step_changes s WHERE t.run_id = s.run_id AND t.step_id = s.step_id AND t.visit = s.visit
+), ${full ? PAUSES : ''}told AS (
+  INSERT INTO events (run_id, seq, type, step_id, visit, actor, data, command_id)
+  SELECT p.ids[array_position(p.ns, e.n)], e.seq, e.type, e.step_id, e.visit, e.actor, e.data, e.command_id
+  FROM place p, json_to_recordset($4::json) AS e(n int, seq bigint, type text, step_id text, visit int, actor text, data jsonb,
+    command_id uuid)
+  WHERE p.ids[array_position(p.ns, e.n)] IS NOT NULL
+)
+SELECT id FROM won`;
+}
+
+const CREATED = `created AS (
   INSERT INTO runs (id, workspace_id, definition_id, version, status, seq, open, visits, step_runs, input, data, context,
                     result, error, trigger, owner, origin, started_at, finished_at)
   SELECT g.id, g.workspace_id, s.definition_id, s.version, g.status, g.next_seq, g.open, g.visits, g.step_runs, s.input,
@@ -48,66 +126,59 @@ WITH given AS MATERIALIZED (
                                              trigger text, owner text, origin text)
   WHERE g.seq = 0
   ON CONFLICT DO NOTHING RETURNING id
-), won AS MATERIALIZED (
-  SELECT g.* FROM given g JOIN (SELECT id FROM locked UNION ALL SELECT id FROM created) w ON w.id = g.id
-), changed AS (
-  UPDATE runs r SET
-    seq = w.next_seq, status = w.status, open = w.open, visits = w.visits, step_runs = w.step_runs,
-    data = CASE WHEN w.patch IS NULL THEN r.data ELSE r.data || w.patch END,
-    result = w.result, error = w.error, cancellation = w.cancellation, interrupted = w.interrupted,
-    due_at = ${time('w.due_at')}, started_at = ${time('w.started_at')},
-    finished_at = CASE WHEN w.finished THEN now() END
-  FROM won w WHERE r.id = w.id AND w.seq > 0
-), opened_steps AS (
-  INSERT INTO step_runs (run_id, step_id, visit, workspace_id, seq, type, tool, status, attempt, fence, epoch, lost, input,
-                         output, error, offered_at, due_at, lease_until, started_at, finished_at)
-  SELECT w.id, s.step_id, s.visit, w.workspace_id, s.seq, s.type, s.tool, s.status, s.attempt, s.fence, s.epoch, s.lost,
-         s.input, s.output, s.error, CASE WHEN s.status = 'queued' THEN now() END, ${time('s.due_at')},
-         CASE WHEN s.status = 'running' THEN now() + $2 * interval '1 ms' END,
-         CASE WHEN s.status NOT IN ('pending', 'queued', 'cancelled') THEN now() - coalesce(s.ran_ms, 0) * interval '1 ms' END,
-         CASE WHEN s.status IN ${FINISHED_STEP} THEN now() END
-  FROM won w, json_to_recordset(w.new_steps) AS s(step_id text, visit int, seq bigint, type text, tool text, status text,
-    attempt int, fence int, epoch int, lost int, input jsonb, output jsonb, error jsonb, due_at float8, ran_ms float8)
-), changed_steps AS (
-  UPDATE step_runs t SET
-    status = s.status, attempt = s.attempt, fence = s.fence, epoch = s.epoch, lost = s.lost,
-    input = CASE WHEN s.input IS NOT NULL THEN s.input WHEN s.epoch > t.epoch THEN NULL ELSE t.input END,
-    output = coalesce(s.output, t.output),
-    error = CASE WHEN s.status = 'completed' THEN NULL ELSE coalesce(s.error, t.error) END,
-    due_at = ${time('s.due_at')},
-    dispatch = t.dispatch + s.redispatch::int,
-    offered_at = CASE WHEN s.redispatch THEN NULL WHEN s.status = 'queued' THEN now() ELSE t.offered_at END,
-    lease_until = CASE WHEN s.status = 'running' THEN now() + $2 * interval '1 ms' END,
-    started_at = CASE WHEN t.started_at IS NULL AND s.status NOT IN ('pending', 'queued', 'cancelled')
-                      THEN now() - coalesce(s.ran_ms, 0) * interval '1 ms' ELSE t.started_at END,
-    finished_at = CASE WHEN s.status IN ${FINISHED_STEP} THEN now() END
-  FROM won w, json_to_recordset(w.steps) AS s(step_id text, visit int, status text, attempt int, fence int, epoch int,
-    lost int, input jsonb, output jsonb, error jsonb, due_at float8, ran_ms float8, redispatch bool)
-  WHERE t.run_id = w.id AND t.step_id = s.step_id AND t.visit = s.visit
-), opened_pauses AS (
+), `;
+
+const PAUSES = `opened_pauses AS (
   INSERT INTO pauses (id, run_id, workspace_id, step_id, visit, type, status, spec, due_at, answer, answered_by, command_id, closed_at)
-  SELECT p.id, w.id, w.workspace_id, p.step_id, p.visit, p.spec ->> 'type', p.status, p.spec, ${time('p.due_at')}, p.answer,
-         p.answered_by, p.command_id, CASE WHEN p.status <> 'open' THEN now() END
-  FROM won w, json_to_recordset(w.new_pauses) AS p(id uuid, step_id text, visit int, status text, spec jsonb,
+  SELECT s.id, p.ids[array_position(p.ns, s.n)], p.workspaces[array_position(p.ns, s.n)], s.step_id, s.visit, s.spec ->> 'type', s.status, s.spec, ${time('s.due_at')},
+         s.answer, s.answered_by, s.command_id, CASE WHEN s.status <> 'open' THEN now() END
+  FROM place p, json_to_recordset($6::json) AS s(n int, id uuid, step_id text, visit int, status text, spec jsonb,
     due_at float8, answer jsonb, answered_by text, command_id uuid)
+  WHERE p.ids[array_position(p.ns, s.n)] IS NOT NULL
 ), closed_pauses AS (
-  UPDATE pauses t SET status = p.status, answer = p.answer, answered_by = p.answered_by, command_id = p.command_id,
+  UPDATE pauses t SET status = s.status, answer = s.answer, answered_by = s.answered_by, command_id = s.command_id,
                       closed_at = now()
-  FROM won w, json_to_recordset(w.pauses) AS p(id uuid, status text, answer jsonb, answered_by text, command_id uuid)
-  WHERE t.id = p.id
-), told AS (
-  INSERT INTO events (run_id, seq, type, step_id, visit, actor, data, command_id)
-  SELECT w.id, e.seq, e.type, e.step_id, e.visit, e.actor, e.data, e.command_id
-  FROM won w, json_to_recordset(w.events) AS e(seq bigint, type text, step_id text, visit int, actor text, data jsonb,
-    command_id uuid)
-)
-SELECT id FROM won`;
+  FROM place p, json_to_recordset($7::json) AS s(n int, id uuid, status text, answer jsonb, answered_by text, command_id uuid)
+  WHERE t.id = s.id AND p.ids[array_position(p.ns, s.n)] IS NOT NULL
+), `;
+
+/** The rows of one change, ready to be placed in a batch. */
+export function encodeChange({ decision, expectedSeq, start }: Change): EncodedChange {
+  const { commandId, steps, pauses } = decision;
+  const encoded = {
+    runs: [body(encodeRun(decision, expectedSeq, start))],
+    newSteps: steps.filter((row) => row.isNew).map((row) => body(encodeStep(row))),
+    steps: steps.filter((row) => !row.isNew).map((row) => body(encodeStep(row))),
+    events: decision.events.map((event, index) => body(encodeEvent(event, index === 0 ? commandId : undefined))),
+    newPauses: pauses.filter((row) => row.isNew).map((row) => body(encodePause(row, commandId))),
+    pauses: pauses.filter((row) => !row.isNew).map((row) => body(encodePause(row, commandId))),
+  };
+  let bytes = 0;
+  for (const rows of Object.values(encoded)) for (const row of rows) bytes += row.length;
+  return { ...encoded, bytes, isRare: start !== undefined || pauses.length > 0 };
 }
 
-/** The JSON document of one change, as the statement reads it. */
-export function encodeChange({ decision, expectedSeq, start }: Change): string {
-  const { state, commandId } = decision;
-  return JSON.stringify({
+/** The statement's arguments for a batch; rows are numbered by the place (from 1) of their change in it. */
+export function encodeBatch(batch: EncodedChange[], leaseMs: number, full: boolean): unknown[] {
+  const list = (pick: (change: EncodedChange) => string[]) => {
+    let json = '';
+    batch.forEach((change, index) => {
+      for (const row of pick(change)) json += `${json === '' ? '[' : ','}{"n":${index + 1},${row}`;
+    });
+    return json === '' ? '[]' : `${json}]`;
+  };
+  const common = [list((change) => change.runs), list((change) => change.newSteps), list((change) => change.steps), list((change) => change.events), leaseMs];
+  return full ? [...common, list((change) => change.newPauses), list((change) => change.pauses)] : common;
+}
+
+/** A row as JSON without its opening brace. */
+function body(row: object): string {
+  return JSON.stringify(row).slice(1);
+}
+
+/** Empty and initial values are left out everywhere: a column without a value is null, and the statement fills the rest in. */
+function encodeRun({ state, dataPatch }: Decision, expectedSeq: number, start: RunOrigin | undefined): object {
+  return {
     id: state.id,
     seq: expectedSeq,
     next_seq: state.seq,
@@ -116,35 +187,16 @@ export function encodeChange({ decision, expectedSeq, start }: Change): string {
     open: state.open.map(packMark),
     visits: state.visits,
     step_runs: state.stepRuns,
-    patch: decision.dataPatch ?? undefined,
+    patch: dataPatch ?? undefined,
     result: state.result ?? undefined,
     error: state.error ?? undefined,
     cancellation: state.cancellation ?? undefined,
     interrupted: state.interrupted?.map(packMark),
     due_at: state.cancellation?.dueAt,
     started_at: state.startedAt ?? undefined,
-    finished: FINISHED.has(state.status),
+    finished: FINISHED.has(state.status) || undefined,
     start: start && encodeStart(state, start),
-    new_steps: rows(decision.steps, true, encodeStep),
-    steps: rows(decision.steps, false, encodeStep),
-    new_pauses: rows(decision.pauses, true, (pause) => encodePause(pause, commandId)),
-    pauses: rows(decision.pauses, false, (pause) => encodePause(pause, commandId)),
-    events: decision.events.map(({ seq, type, step, visit, actor, data }, index) => ({
-      seq,
-      type,
-      step_id: step ?? undefined,
-      visit: visit ?? undefined,
-      actor,
-      data,
-      command_id: index === 0 ? commandId : undefined,
-    })),
-  });
-}
-
-/** An empty list is left out: expanding nothing is cheaper than expanding an empty array. */
-function rows<Row extends { isNew: boolean }>(all: Row[], isNew: boolean, encode: (row: Row) => object): object[] | undefined {
-  const found = all.filter((row) => row.isNew === isNew).map(encode);
-  return found.length > 0 ? found : undefined;
+  };
 }
 
 function encodeStart(state: RunState, { trigger, owner, origin }: RunOrigin): object {
@@ -152,9 +204,30 @@ function encodeStart(state: RunState, { trigger, owner, origin }: RunOrigin): ob
   return { definition_id: definitionId, version, input, data, context, trigger, owner, origin };
 }
 
-function encodeStep({ step, visit, seq, type, tool, status, attempt, fence, epoch, lost, input, output, error, dueAt, ranMs, redispatch }: StepRow): object {
-  const fields = { status, attempt, fence, epoch, lost, input: input ?? undefined, output: output ?? undefined, error: error ?? undefined };
-  return { step_id: step, visit, seq, type, tool, ...fields, due_at: dueAt ?? undefined, ran_ms: ranMs, redispatch };
+function encodeEvent({ seq, type, step, visit, actor, data }: RunEvent, commandId: string | undefined): object {
+  return { seq, type, step_id: step ?? undefined, visit: visit ?? undefined, actor, data, command_id: commandId };
+}
+
+function encodeStep(row: StepRow): object {
+  const { step, visit, seq, type, tool, attempt, isNew } = row;
+  return {
+    step_id: step,
+    visit,
+    status: row.status,
+    seq: isNew ? seq : undefined,
+    type: isNew ? type : undefined,
+    tool: isNew ? (tool ?? undefined) : undefined,
+    attempt: attempt === 1 ? undefined : attempt,
+    fence: row.fence || undefined,
+    epoch: row.epoch || undefined,
+    lost: row.lost || undefined,
+    input: row.input ?? undefined,
+    output: row.output ?? undefined,
+    error: row.error ?? undefined,
+    due_at: row.dueAt ?? undefined,
+    ran_ms: row.ranMs,
+    redispatch: row.redispatch || undefined,
+  };
 }
 
 function encodePause({ id, step, visit, status, spec, dueAt, answer, answeredBy }: PauseRow, commandId: string): object {

@@ -9,7 +9,7 @@
 //   not there is sent again with the same expected sequence number, so it can only ever apply once.
 
 import pg from 'pg';
-import { type Change, commitStatement, encodeChange } from './commit-statement.ts';
+import { type Change, commitStatement, encodeBatch, encodeChange, type EncodedChange } from './commit-statement.ts';
 import { isAmbiguous, isPoison, isTransient } from './db.ts';
 
 export type Committed = 'committed' | 'stale';
@@ -17,7 +17,7 @@ export type Committed = 'committed' | 'stale';
 export interface Committer {
   /** Resolves once the change is known to be durable or refused; keeps trying through outages until `deadline` (epoch ms). */
   commit(change: Change, deadline: number): Promise<Committed>;
-  /** Runs `work` with the run's row locked, for a run that others keep changing first. */
+  /** Runs `work` with the run's row locked, for a run that others keep changing first; what `work` answers counts once this resolves. */
   locked<Result>(runId: string, work: (commit: (change: Change) => Promise<Committed>) => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export interface CommitterOptions {
 
 interface Waiting {
   change: Change;
-  json: string;
+  encoded: EncodedChange;
   deadline: number;
   /** A reply to it was lost: before it counts as stale, its first event is looked for. */
   doubtful: boolean;
@@ -45,6 +45,8 @@ const MAX_BYTES = 2 * 1024 * 1024;
 const IN_FLIGHT = 1;
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 1_000;
+/** How often a lost COMMIT is looked for, a second apart, before its outcome is given up. */
+const CONFIRM_LOOKS = 10;
 
 /** The plan that is right for big tables is pinned: one made while they were small would scan or hash them (PERFORMANCE.md). */
 const PINNED = ['enable_seqscan=off', 'enable_hashjoin=off', 'enable_mergejoin=off', 'jit=off', 'plan_cache_mode=force_generic_plan', 'statement_timeout=10s', 'lock_timeout=3s', 'idle_in_transaction_session_timeout=15s', 'timezone=UTC'];
@@ -125,11 +127,9 @@ export function createCommitter({ url, leaseMs, name, onBatch, onError }: Commit
   }
 
   async function run(client: pg.Pool | pg.PoolClient, batch: Waiting[], waitForLocks = false): Promise<Set<string>> {
-    const { rows } = await client.query<{ id: string }>({
-      name: waitForLocks ? 'commit-alone' : 'commit',
-      text: waitForLocks ? COMMIT_ALONE : COMMIT,
-      values: [`[${batch.map((item) => item.json).join(',')}]`, leaseMs],
-    });
+    const encoded = batch.map((item) => item.encoded);
+    const { name, text, full } = waitForLocks ? ALONE : encoded.some((change) => change.isRare) ? FULL : LEAN;
+    const { rows } = await client.query<{ id: string }>({ name, text, values: encodeBatch(encoded, leaseMs, full) });
     return new Set(rows.map((row) => row.id));
   }
 
@@ -145,30 +145,45 @@ export function createCommitter({ url, leaseMs, name, onBatch, onError }: Commit
     return new Set(rows.map((row) => row.command_id));
   }
 
+  /** A COMMIT whose reply was lost may have arrived; throws when it did not, or when nobody can tell. */
+  async function confirm(item: Waiting | null, error: unknown): Promise<void> {
+    if (item === null || !isAmbiguous(error)) throw error;
+    for (let look = 1; ; look++) {
+      const found = await readBack([item]).catch(() => null);
+      if (found?.has(item.change.decision.commandId)) return;
+      if (found !== null || look === CONFIRM_LOOKS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, LONGEST_PAUSE_MS));
+    }
+  }
+
   return {
     commit(change, deadline) {
       return new Promise((resolve, reject) => {
-        queue.push({ change, json: encodeChange(change), deadline, doubtful: false, resolve, reject });
+        queue.push({ change, encoded: encodeChange(change), deadline, doubtful: false, resolve, reject });
         flush();
       });
     },
     async locked(runId, work) {
       const client = await pool.connect();
+      // A client that is in use has no listener of the pool's; without one, a lost connection would end the process.
+      client.on('error', onError);
+      let sent: Waiting | null = null;
       let broken: Error | undefined;
       try {
         await client.query('BEGIN');
         await client.query('SELECT 1 FROM runs WHERE id = $1 FOR UPDATE', [runId]);
         const result = await work(async (change) => {
-          const item = { change, json: encodeChange(change), deadline: 0, doubtful: false, resolve() {}, reject() {} };
-          return (await run(client, [item], true)).size === 1 ? 'committed' : 'stale';
+          sent = { change, encoded: encodeChange(change), deadline: 0, doubtful: true, resolve() {}, reject() {} };
+          return (await run(client, [sent], true)).size === 1 ? 'committed' : 'stale';
         });
-        await client.query('COMMIT');
+        await client.query('COMMIT').catch((error) => confirm(sent, error));
         return result;
       } catch (error) {
         broken = error instanceof Error ? error : new Error(String(error));
         await client.query('ROLLBACK').catch(() => {});
         throw error;
       } finally {
+        client.off('error', onError);
         client.release(broken && isTransient(broken) ? broken : undefined);
       }
     },
@@ -176,14 +191,15 @@ export function createCommitter({ url, leaseMs, name, onBatch, onError }: Commit
   };
 }
 
-const COMMIT = commitStatement({ waitForLocks: false });
-const COMMIT_ALONE = commitStatement({ waitForLocks: true });
+const LEAN = { name: 'commit', text: commitStatement({ full: false, waitForLocks: false }), full: false };
+const FULL = { name: 'commit-full', text: commitStatement({ full: true, waitForLocks: false }), full: true };
+const ALONE = { name: 'commit-alone', text: commitStatement({ full: true, waitForLocks: true }), full: true };
 
 function takeBatch(queue: Waiting[]): Waiting[] {
   let bytes = 0;
   let count = 0;
-  while (count < queue.length && count < MAX_BATCH && (count === 0 || bytes + queue[count]!.json.length <= MAX_BYTES)) {
-    bytes += queue[count]!.json.length;
+  while (count < queue.length && count < MAX_BATCH && (count === 0 || bytes + queue[count]!.encoded.bytes <= MAX_BYTES)) {
+    bytes += queue[count]!.encoded.bytes;
     count += 1;
   }
   return queue.splice(0, count);

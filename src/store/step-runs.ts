@@ -39,16 +39,22 @@ export async function renewLeases(client: Queryable, claims: Claim[], leaseMs: n
   });
 }
 
-/** Those of `claims` that were taken away: another fence, or no longer running. */
-export async function findLostClaims(client: Queryable, claims: Claim[]): Promise<Claim[]> {
-  const { rows } = await client.query<{ n: number }>({
-    name: 'find-lost-claims',
-    text: `SELECT c.n::int AS n FROM unnest($1::uuid[], $2::text[], $3::int[], $4::int[]) WITH ORDINALITY AS c(run_id, step_id, visit, fence, n)
-           LEFT JOIN step_runs s ON s.run_id = c.run_id AND s.step_id = c.step_id AND s.visit = c.visit
-           WHERE s.status IS DISTINCT FROM 'running' OR s.fence <> c.fence`,
+/** `lost`: another fence, or no longer running; `cancelled`: its run is asked to stop, and the step may finish. */
+export type ClaimFate = 'lost' | 'cancelled';
+
+/** Those of `claims` that were taken away, or whose run is being cancelled. */
+export async function findEndangeredClaims<Held extends Claim>(client: Queryable, claims: Held[]): Promise<{ claim: Held; fate: ClaimFate }[]> {
+  const { rows } = await client.query<{ n: number; fate: ClaimFate }>({
+    name: 'find-endangered-claims',
+    text: `SELECT * FROM (
+             SELECT c.n::int AS n, CASE WHEN s.status IS DISTINCT FROM 'running' OR s.fence <> c.fence THEN 'lost'
+                                        WHEN r.cancellation ->> 'stage' = 'stopping' THEN 'cancelled' END AS fate
+             FROM unnest($1::uuid[], $2::text[], $3::int[], $4::int[]) WITH ORDINALITY AS c(run_id, step_id, visit, fence, n)
+             LEFT JOIN step_runs s ON s.run_id = c.run_id AND s.step_id = c.step_id AND s.visit = c.visit
+             LEFT JOIN runs r ON r.id = c.run_id) AS fates WHERE fate IS NOT NULL`,
     values: columns(claims),
   });
-  return rows.map((row) => claims[row.n - 1]!);
+  return rows.map(({ n, fate }) => ({ claim: claims[n - 1]!, fate }));
 }
 
 /** Running step runs of this process' types whose lease is over, oldest first. */
@@ -102,7 +108,8 @@ export async function countBacklog(client: Queryable, handled: Handled): Promise
 
 /**
  * Takes up to `limit` due queued step runs that were last offered more than `olderThanMs` ago, oldest offer first, and
- * marks them offered now. The caller then adds their jobs.
+ * marks them offered now. The caller then adds their jobs. Those given back by a lost worker were never offered again:
+ * they come first, whatever `olderThanMs`.
  */
 export async function takeForOffer(client: Queryable, handled: Handled, limit: number, olderThanMs: number): Promise<DueStep[]> {
   const { rows } = await client.query<{ run_id: string; step_id: string; visit: number; workspace_id: string; dispatch: number }>({

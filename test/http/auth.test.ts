@@ -74,7 +74,9 @@ describe('authentication', () => {
 
   it('refuses two credentials that disagree, and takes two that agree', async () => {
     const tenant = { 'x-tenant-id': mine.id };
-    expect(await codeOf({ ...tenant, 'x-api-key': mine.keys.editor, ...bearer(mine.keys.owner) })).to.equal('invalid_request');
+    expect(await codeOf({ ...tenant, 'x-api-key': mine.keys.editor, ...bearer(mine.keys.owner) })).to.equal(
+      'invalid_request',
+    );
     expect(await codeOf({ ...tenant, 'x-api-key': mine.keys.editor, ...bearer(mine.keys.editor) })).to.equal('editor');
   });
 
@@ -110,7 +112,8 @@ describe('authentication', () => {
     const key = await createKey(db, { workspaceId: mine.id, role: 'viewer' });
     await authenticate(bearer(key));
     const { id } = (await findApiKey(db, hashApiKey(key)))!;
-    const lastUse = async () => (await db.pool.query('SELECT last_used_at AS at FROM api_keys WHERE id = $1', [id])).rows[0].at;
+    const lastUse = async () =>
+      (await db.pool.query('SELECT last_used_at AS at FROM api_keys WHERE id = $1', [id])).rows[0].at;
     while ((await lastUse()) === null) await new Promise((resolve) => setImmediate(resolve));
   });
 
@@ -124,7 +127,8 @@ describe('authentication', () => {
       }
     };
     for (const [rank, role] of ROLES.entries()) {
-      for (const [least, name] of ROLES.entries()) expect(allows(role, name), `${role} as ${name}`).to.equal(rank >= least);
+      for (const [least, name] of ROLES.entries())
+        expect(allows(role, name), `${role} as ${name}`).to.equal(rank >= least);
     }
     for (const role of [undefined, 'root', 'OWNER', '__proto__']) expect(allows(role, 'viewer')).to.equal(false);
   });

@@ -1,6 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { Queue } from 'bullmq';
 import { expect } from 'chai';
-import { randomBytes } from 'node:crypto';
 import { createBoard } from '../../dashboards/bull-board.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createAuthenticator } from '../../src/http/auth.ts';
@@ -72,18 +72,25 @@ describe('the queue board', () => {
     const { headers } = await call(board, { headers: basic(workspace.keys.admin) });
     expect(headers.get('x-frame-options')).to.equal('DENY');
     expect(headers.get('cache-control')).to.equal('no-store');
-    expect(headers.get('content-security-policy')).to.include("script-src 'self'").and.include("frame-ancestors 'none'");
+    expect(headers.get('content-security-policy'))
+      .to.include("script-src 'self'")
+      .and.include("frame-ancestors 'none'");
   });
 
   it('shows the queue and its jobs, which hold ids only', async () => {
-    const { status, body } = await call(`${board}/api/queues?activeQueue=${encodeURIComponent('{steps-0}')}&status=waiting&page=1&jobsPerPage=10`, {
-      headers: basic(workspace.keys.admin),
-    });
+    const { status, body } = await call(
+      `${board}/api/queues?activeQueue=${encodeURIComponent('{steps-0}')}&status=waiting&page=1&jobsPerPage=10`,
+      {
+        headers: basic(workspace.keys.admin),
+      },
+    );
     expect(status).to.equal(200);
     const [shown] = body.queues;
     expect(shown).to.deep.include({ name: '{steps-0}', readOnlyMode: true });
     expect(shown.jobs.map((job: { id: string }) => job.id)).to.deep.equal(['job.1']);
-    const page = await call(`${board}/queue/${encodeURIComponent('{steps-0}')}`, { headers: basic(workspace.keys.admin) });
+    const page = await call(`${board}/queue/${encodeURIComponent('{steps-0}')}`, {
+      headers: basic(workspace.keys.admin),
+    });
     expect(page.status).to.equal(200);
   });
 
@@ -102,7 +109,11 @@ describe('the queue board', () => {
     ] as const;
     for (const [method, path] of attempts) {
       const headers = { ...basic(workspace.keys.owner), origin: 'https://evil.example' };
-      const { status } = await call(`${board}/${path}`, { method, headers, body: { name: 'x', data: {}, jobData: {} } });
+      const { status } = await call(`${board}/${path}`, {
+        method,
+        headers,
+        body: { name: 'x', data: {}, jobData: {} },
+      });
       expect(status, `${method} ${path}`).to.equal(405);
     }
     expect(await queue.isPaused()).to.equal(false);

@@ -1,6 +1,6 @@
-import { expect } from 'chai';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { expect } from 'chai';
 import { AppError } from '../../src/core/errors.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createAuthenticator } from '../../src/http/auth.ts';
@@ -37,7 +37,12 @@ const face: Face = {
       query: echoQuery,
       handler: async ({ body, query }) => ({ body: { body, query } as never }),
     }),
-    defineRoute({ method: 'GET', path: '/echo/:id', role: 'viewer', handler: async ({ params }) => ({ body: { ...params } }) }),
+    defineRoute({
+      method: 'GET',
+      path: '/echo/:id',
+      role: 'viewer',
+      handler: async ({ params }) => ({ body: { ...params } }),
+    }),
     defineRoute<Record<string, never>, object>({
       method: 'POST',
       path: '/big',
@@ -52,7 +57,8 @@ const face: Face = {
       role: 'viewer',
       handler: async ({ params }) => {
         if (params['how'] === 'conflict') throw new AppError('already_answered', 'somebody was faster');
-        if (params['how'] === 'network') throw Object.assign(new Error('connect ECONNREFUSED db.internal:5432'), { code: 'ECONNREFUSED' });
+        if (params['how'] === 'network')
+          throw Object.assign(new Error('connect ECONNREFUSED db.internal:5432'), { code: 'ECONNREFUSED' });
         throw new Error('secret sk_canary_0123456789 at db.internal');
       },
     }),
@@ -87,8 +93,13 @@ describe('the HTTP edge', () => {
     call(`${url}${path}`, { key, body, headers });
 
   it('answers what a route replies, with ids and headers that keep it private', async () => {
-    const { status, headers, body } = await post({ name: 'Ada' }, '/echo?limit=5&on=true', { 'x-request-id': 'abc-123' });
-    expect({ status, body }).to.deep.equal({ status: 200, body: { body: { name: 'Ada' }, query: { limit: 5, on: true } } });
+    const { status, headers, body } = await post({ name: 'Ada' }, '/echo?limit=5&on=true', {
+      'x-request-id': 'abc-123',
+    });
+    expect({ status, body }).to.deep.equal({
+      status: 200,
+      body: { body: { name: 'Ada' }, query: { limit: 5, on: true } },
+    });
     expect(headers.get('x-request-id')).to.equal('abc-123');
     const expected = {
       'cache-control': 'no-store',
@@ -100,7 +111,8 @@ describe('the HTTP edge', () => {
     };
     for (const path of ['/echo/1', '/nowhere', '/fail/boom']) {
       const answer = await call(`${url}${path}`, { key });
-      for (const [name, value] of Object.entries(expected)) expect(answer.headers.get(name), `${path} ${name}`).to.equal(value);
+      for (const [name, value] of Object.entries(expected))
+        expect(answer.headers.get(name), `${path} ${name}`).to.equal(value);
     }
   });
 
@@ -128,7 +140,9 @@ describe('the HTTP edge', () => {
     const details = async (query: string) => (await post({ name: 'x' }, `/echo?${query}`)).body.error.details;
     expect(await details('limit=0')).to.deep.equal([{ pointer: '/limit', message: 'in the query: must be >= 1' }]);
     expect(await details('limit=ten')).to.deep.equal([{ pointer: '/limit', message: 'in the query: must be integer' }]);
-    expect(await details('limit=1&limit=2')).to.deep.equal([{ pointer: '/limit', message: 'in the query: must be integer' }]);
+    expect(await details('limit=1&limit=2')).to.deep.equal([
+      { pointer: '/limit', message: 'in the query: must be integer' },
+    ]);
     expect(await details('api_key=sk_x')).to.deep.equal([
       { pointer: '/api_key', message: 'in the query: is not known here', hint: 'allowed: limit, on' },
     ]);
@@ -158,7 +172,10 @@ describe('the HTTP edge', () => {
     const sized = (bytes: number) => `{"name":"x","data":{"a":"${'a'.repeat(bytes - 28)}"}}`;
     expect((await post(sized(1_048_576))).status).to.equal(200);
     const over = await post(sized(1_048_577));
-    expect({ status: over.status, code: over.body.error.code }).to.deep.equal({ status: 413, code: 'PAYLOAD_TOO_LARGE' });
+    expect({ status: over.status, code: over.body.error.code }).to.deep.equal({
+      status: 413,
+      code: 'PAYLOAD_TOO_LARGE',
+    });
     expect((await post(sized(3_000_000), '/big')).status).to.equal(200);
     const chunked = await fetch(`${url}/echo`, {
       method: 'POST',
@@ -186,7 +203,13 @@ describe('the HTTP edge', () => {
 
   it('refuses what could not be stored or would overflow: depth, NUL, lone surrogates, infinities', async () => {
     const deep = `{"name":"x","data":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`;
-    for (const body of [deep, '{"name":"a\\u0000b"}', '{"name":"\\ud800"}', '{"name":"x","data":{"n":1e400}}', '{"name":"x","data":{"\\u0000":1}}']) {
+    for (const body of [
+      deep,
+      '{"name":"a\\u0000b"}',
+      '{"name":"\\ud800"}',
+      '{"name":"x","data":{"n":1e400}}',
+      '{"name":"x","data":{"\\u0000":1}}',
+    ]) {
       const answer = await post(body);
       expect(answer.status, body.slice(0, 40)).to.equal(400);
       expect(answer.body.error.message).to.match(/^Invalid input: /);
@@ -206,14 +229,33 @@ describe('the HTTP edge', () => {
     expect({ status: missing.status, code: missing.body.error.code }).to.deep.equal({ status: 404, code: 'NOT_FOUND' });
     for (const method of ['PUT', 'OPTIONS', 'DELETE']) {
       const answer = await call(`${url}/echo/1`, { method, key });
-      expect({ status: answer.status, allow: answer.headers.get('allow') }, method).to.deep.equal({ status: 405, allow: 'HEAD, GET' });
+      expect({ status: answer.status, allow: answer.headers.get('allow') }, method).to.deep.equal({
+        status: 405,
+        allow: 'HEAD, GET',
+      });
     }
-    const overridden = await call(`${url}/echo/1?_method=DELETE`, { key, headers: { 'x-http-method-override': 'DELETE' } });
+    const overridden = await call(`${url}/echo/1?_method=DELETE`, {
+      key,
+      headers: { 'x-http-method-override': 'DELETE' },
+    });
     expect(overridden.status).to.equal(400);
   });
 
   it('does not serve a protected path under another spelling of it', async () => {
-    const spellings = ['/ECHO/1', '/echo/1/', '//echo/1', '/echo//1', '/echo/1/health', '/echo/%2e%2e/1', '/./echo/1', '/echo%2f1', '/echo/1;.css', '/echo/1.json', '/echo/%ff', '/echo/%'];
+    const spellings = [
+      '/ECHO/1',
+      '/echo/1/',
+      '//echo/1',
+      '/echo//1',
+      '/echo/1/health',
+      '/echo/%2e%2e/1',
+      '/./echo/1',
+      '/echo%2f1',
+      '/echo/1;.css',
+      '/echo/1.json',
+      '/echo/%ff',
+      '/echo/%',
+    ];
     for (const path of spellings) expect((await raw(`GET ${path} HTTP/1.1`)).status, path).to.be.oneOf([401, 404]);
     for (const method of ['HEAD', 'TRACE', 'PROPFIND', 'OPTIONS']) {
       const answer = await raw(`${method} /echo/1 HTTP/1.1`);
@@ -226,13 +268,22 @@ describe('the HTTP edge', () => {
     const conflict = await call(`${url}/fail/conflict`, { key, headers: { 'x-request-id': 'c-1' } });
     expect({ status: conflict.status, body: conflict.body }).to.deep.equal({
       status: 409,
-      body: { success: false, error: { code: 'ALREADY_ANSWERED', message: 'Conflict: somebody was faster', details: [], requestId: 'c-1' } },
+      body: {
+        success: false,
+        error: { code: 'ALREADY_ANSWERED', message: 'Conflict: somebody was faster', details: [], requestId: 'c-1' },
+      },
     });
     const network = await call(`${url}/fail/network`, { key });
-    expect({ status: network.status, retry: network.headers.get('retry-after') }).to.deep.equal({ status: 503, retry: '2' });
+    expect({ status: network.status, retry: network.headers.get('retry-after') }).to.deep.equal({
+      status: 503,
+      retry: '2',
+    });
     expect(network.body.error.message).to.match(/^Service unavailable: /);
     const boom = await call(`${url}/fail/boom`, { key, headers: { 'x-request-id': 'boom-1' } });
-    expect({ status: boom.status, code: boom.body.error.code }).to.deep.equal({ status: 500, code: 'INTERNAL_SERVER_ERROR' });
+    expect({ status: boom.status, code: boom.body.error.code }).to.deep.equal({
+      status: 500,
+      code: 'INTERNAL_SERVER_ERROR',
+    });
     expect(boom.body.error.message).to.match(/^Internal server error/);
     expect(JSON.stringify([boom.body, network.body])).not.to.match(/db\.internal|canary|stack/);
     expect(lines.filter((line) => line.includes('"level":"error"') && line.includes('boom-1'))).to.have.length(1);
@@ -250,7 +301,9 @@ describe('the HTTP edge', () => {
   function raw(requestLine: string): Promise<{ status: number; body: string }> {
     const { port, hostname } = new URL(url);
     return new Promise((resolve, reject) => {
-      const socket = connect(Number(port), hostname, () => socket.write(`${requestLine}\r\nHost: x\r\nConnection: close\r\n\r\n`));
+      const socket = connect(Number(port), hostname, () =>
+        socket.write(`${requestLine}\r\nHost: x\r\nConnection: close\r\n\r\n`),
+      );
       let text = '';
       socket.on('data', (chunk) => {
         text += chunk;

@@ -62,17 +62,27 @@ describe('the store of definitions', () => {
   it('finds nothing of another workspace, nor by text that is neither id nor key', async () => {
     const id = await insert('mine');
     const other = (await createWorkspace(db)).id;
-    for (const idOrKey of [id, 'mine']) expect(await findDefinition(db, { workspaceId: other, idOrKey })).to.equal(null);
+    for (const idOrKey of [id, 'mine'])
+      expect(await findDefinition(db, { workspaceId: other, idOrKey })).to.equal(null);
     for (const idOrKey of ['', 'No Key', "'; DROP TABLE runs", '../x', 'a'.repeat(5_000), '\u0000']) {
       expect(await findDefinition(db, { workspaceId, idOrKey })).to.equal(null);
     }
   });
 
   it('refuses a taken key without a trace, also between racers', async () => {
-    const rows = Array.from({ length: 8 }, () => ({ id: uuidv7(), workspaceId, key: 'race', createdBy: 'ada', body: define('race') }));
+    const rows = Array.from({ length: 8 }, () => ({
+      id: uuidv7(),
+      workspaceId,
+      key: 'race',
+      createdBy: 'ada',
+      body: define('race'),
+    }));
     const won = await Promise.all(rows.map((row) => insertDefinition(db, row)));
     expect(won.filter(Boolean)).to.have.length(1);
-    const { rows: versions } = await db.pool.query('SELECT count(*)::int AS n FROM definition_versions WHERE workspace_id = $1', [workspaceId]);
+    const { rows: versions } = await db.pool.query(
+      'SELECT count(*)::int AS n FROM definition_versions WHERE workspace_id = $1',
+      [workspaceId],
+    );
     expect(versions[0].n).to.equal(1);
     expect(await listTakenKeys(db, { workspaceId, base: 'race' })).to.deep.equal(new Set(['race']));
   });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,12 +21,13 @@ describe('embedded Postgres', () => {
   async function start(folder = dataDir): Promise<EmbeddedPostgres> {
     const server = await startEmbeddedPostgres({ dataDir: folder, onNotice: (text) => notices.push(text) });
     getReaper().keep(server.pid);
+    getReaper().remove(server.folder);
     started.push(server);
     return server;
   }
 
   beforeEach(() => {
-    dataDir = mkdtempSync(join(getReaper().folder, 'embedded-'));
+    dataDir = join(getReaper().folder, `embedded-${randomBytes(6).toString('hex')}`);
     notices.length = 0;
   });
 

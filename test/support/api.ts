@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { ensureApiKey, ensureWorkspace, hashApiKey, type Role, ROLES } from '../../src/store/access.ts';
+import { ensureApiKey, ensureWorkspace, hashApiKey, ROLES, type Role } from '../../src/store/access.ts';
 import { type Database, openDatabase } from '../../src/store/db.ts';
 import { createDatabase } from './services.ts';
 
@@ -78,5 +78,5 @@ export async function call(url: string, { method, key, headers = {}, body }: Cal
   });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
-  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text };
 }

@@ -9,15 +9,16 @@ import { join } from 'node:path';
 const SCRIPT = `
 trap '' INT TERM HUP
 kept=' '
-while read -r verb pid; do
+while read -r verb value; do
   case $verb in
-    keep) kept="$kept$pid " ;;
-    forget) kept=$(printf %s "$kept" | sed "s/ $pid / /") ;;
+    keep) kept="$kept$value " ;;
+    forget) kept=$(printf %s "$kept" | sed "s/ $value / /") ;;
+    remove) set -- "$@" "$value" ;;
   esac
 done
 for pid in $kept; do kill -9 "$pid" 2>/dev/null; done
 sleep 0.2
-rm -rf "$1"
+rm -rf "$@"
 `;
 
 export interface Reaper {
@@ -25,6 +26,8 @@ export interface Reaper {
   folder: string;
   keep(pid: number): void;
   forget(pid: number): void;
+  /** A folder elsewhere that is to be removed as well. */
+  remove(folder: string): void;
 }
 
 let running: Reaper | null = null;
@@ -50,5 +53,6 @@ function startReaper(): Reaper {
     folder,
     keep: (pid) => void stdin.write(`keep ${pid}\n`),
     forget: (pid) => void stdin.write(`forget ${pid}\n`),
+    remove: (path) => void stdin.write(`remove ${path}\n`),
   };
 }

@@ -90,7 +90,7 @@ export async function startRedis(options: string[] = []): Promise<TestServer> {
 
 /** A Postgres of the test's own, with an empty database that has our schema. */
 export async function startPostgres(): Promise<TestServer> {
-  const dataDir = mkdtempSync(join(getReaper().folder, 'postgres-'));
+  const dataDir = nameFolder();
   let server = await openPostgres(dataDir);
   await migrate(server.url);
   const stop = async () => {
@@ -111,10 +111,17 @@ export async function startPostgres(): Promise<TestServer> {
   };
 }
 
-async function openPostgres(dataDir = mkdtempSync(join(getReaper().folder, 'postgres-'))): Promise<EmbeddedPostgres> {
+async function openPostgres(dataDir = nameFolder()): Promise<EmbeddedPostgres> {
   const server = await startEmbeddedPostgres({ dataDir, onNotice: () => {} });
   getReaper().keep(server.pid);
+  // For root it may be elsewhere, when nobody else may enter the folder for temporary files.
+  getReaper().remove(server.folder);
   return server;
+}
+
+/** A folder that is yet to be made: mkdtemp's own are closed to the user that Postgres runs as. */
+function nameFolder(): string {
+  return join(getReaper().folder, `postgres-${randomBytes(6).toString('hex')}`);
 }
 
 async function makeTemplate(adminUrl: string): Promise<void> {

@@ -75,6 +75,11 @@ export function presentStarted(run: RunView): { status: number; body: Json } {
   }
 }
 
+/** The answer of a synchronous start whose run cannot be looked at just now. */
+export function presentUnknown(runId: string): { status: number; body: Json } {
+  return { status: 202, body: { runId, status: 'running' } };
+}
+
 export function presentRunStatus(run: RunView & RunHistory, names: ReadonlyMap<string, string>): Json {
   return {
     runId: run.id,
@@ -117,7 +122,9 @@ function presentPause({ id, stepId, spec, dueAt }: PauseView): JsonObject {
   const asked: JsonObject =
     spec.type === 'collect_inputs'
       ? { fields: spec.fields ?? {} }
-      : { actions: (spec.actions ?? []).map(({ id, label, fields }) => ({ id, label, ...(fields ? { fields } : {}) })) };
+      : {
+          actions: (spec.actions ?? []).map(({ id, label, fields }) => ({ id, label, ...(fields ? { fields } : {}) })),
+        };
   return {
     type: spec.type,
     stepId,

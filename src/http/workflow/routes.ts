@@ -11,8 +11,8 @@ import type { Engine } from '../../engine/engine.ts';
 import { publishDefinition } from '../../engine/publish-definition.ts';
 import { startRun } from '../../engine/start-run.ts';
 import { waitUntilSettled } from '../../engine/watch-run.ts';
-import { type DefinitionRow, findDefinition, findVersion, listDefinitions, resolveVersion } from '../../store/definitions.ts';
-import { isUuid } from '../../store/definitions.ts';
+import { isTransient } from '../../store/db.ts';
+import { findDefinition, findVersion, isUuid, listDefinitions, resolveVersion } from '../../store/definitions.ts';
 import { findRunView, findRunWithHistory } from '../../store/run-views.ts';
 import { findStepNames } from '../../store/step-names.ts';
 import { readPreferredWait } from '../prefer.ts';
@@ -24,6 +24,7 @@ import {
   presentRunStatus,
   presentStarted,
   presentStatusWord,
+  presentUnknown,
   presentWorkflow,
   presentWorkflowSummary,
 } from './present.ts';
@@ -64,9 +65,9 @@ function runRoutes(engine: Engine): Route[] {
         const { workspaceId } = request.actor;
         const wait = readPreferredWait(request.header('prefer'));
         await waitUntilSettled(engine, { runId, workspaceId, timeoutMs: wait.timeoutMs, signal: request.signal });
-        const run = await findRunView(engine.db, { workspaceId, runId });
-        if (run === null) throw runNotFound();
-        return { ...presentStarted(run), headers: wait.headers };
+        const run = await findRunView(engine.db, { workspaceId, runId }).catch(hideOutage);
+        const answer = run === null ? presentUnknown(runId) : presentStarted(run);
+        return { ...answer, headers: wait.headers };
       },
     }),
     defineRoute({
@@ -206,12 +207,19 @@ async function getVersion(
   engine: Engine,
   { actor, workflow, selector }: { actor: Actor; workflow: string; selector: string | undefined },
 ) {
-  const row: DefinitionRow | null = await findDefinition(engine.db, { workspaceId: actor.workspaceId, idOrKey: workflow });
+  const row = await findDefinition(engine.db, { workspaceId: actor.workspaceId, idOrKey: workflow });
   if (row === null) throw new AppError('workflow_not_found', 'no workflow here has this id or key');
   const number = resolveVersion(row, selector);
   const version = number === null ? null : await findVersion(engine.db, { definitionId: row.id, version: number });
-  if (version === null) throw new AppError('version_not_found', 'the workflow has no such version; leave it out for the latest');
+  if (version === null)
+    throw new AppError('version_not_found', 'the workflow has no such version; leave it out for the latest');
   return { row, version };
+}
+
+/** The run is committed: losing sight of it is no reason to keep its id from the caller, who would start another. */
+function hideOutage(error: unknown): null {
+  if (isTransient(error)) return null;
+  throw error;
 }
 
 function requireRunId(text: string): string {

@@ -5,7 +5,11 @@ import type { JsonObject } from '../../core/json.ts';
 import { VERSION_SELECTOR } from '../../store/definitions.ts';
 import { HISTORY_POSITION } from '../../store/run-views.ts';
 
-const version = { type: 'string', pattern: VERSION_SELECTOR, description: '"latest", "published", "1.0.N" or a number' };
+const version = {
+  type: 'string',
+  pattern: VERSION_SELECTOR,
+  description: '"latest", "published", "1.0.N" or a number',
+};
 const stepId = { type: 'string', minLength: 1, maxLength: 64 };
 const pauseId = { type: 'string', minLength: 1, maxLength: 64 };
 
@@ -32,6 +36,7 @@ export type ResumeBody = { stepId?: string; pauseId?: string; data?: JsonObject 
 );
 export const resumeBody: JsonObject = {
   type: 'object',
+  properties: { type: { type: 'string' } },
   required: ['type'],
   discriminator: { propertyName: 'type' },
   oneOf: [

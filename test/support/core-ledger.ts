@@ -1,0 +1,167 @@
+// What a store would hold of one run after each decision, and everything that must be true of it: the invariants of
+// GUARANTEES §5 as far as the pure core can keep or break them. Each check is written from DESIGN §4, not from the code.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Definition } from '../../src/core/definition.ts';
+import { type Decision, keyOf, type PauseRow, type StepRow } from '../../src/core/draft.ts';
+import { foldEvents, packMark, type RunEvent } from '../../src/core/events.ts';
+import type { OpenStep, RunState, StepRef } from '../../src/core/run.ts';
+import type { Command } from '../../src/core/transition.ts';
+import { checkJoins, type Reach, reachOf } from './core-joins.ts';
+import { must } from './must.ts';
+
+export type StoredStep = Omit<StepRow, 'isNew' | 'redispatch'> & { dispatch: number };
+export type StoredPause = Omit<PauseRow, 'isNew'>;
+
+const CLOSED = new Set(['completed', 'failed', 'skipped', 'cancelled']);
+const LAST_EVENT: Record<string, string> = {
+  completed: 'run.completed',
+  failed: 'run.failed',
+  cancelled: 'run.cancelled',
+};
+
+export class Ledger {
+  readonly events: RunEvent[] = [];
+  readonly steps = new Map<string, StoredStep>();
+  readonly pauses = new Map<string, StoredPause>();
+  readonly #definition: Definition;
+  readonly #reach: Reach;
+
+  constructor(definition: Definition) {
+    this.#definition = definition;
+    this.#reach = reachOf(definition);
+  }
+
+  /** Stores one decision as the commit would, and checks it and all that is stored then. */
+  take(before: RunState | null, decision: Decision, command: Command | null = null): void {
+    const { state, events } = decision;
+    must(!before || !(before.status in LAST_EVENT), () => `a ${before?.status} run was decided on`);
+    checkHistory(before, decision);
+    this.events.push(...events);
+    for (const row of decision.steps) this.#storeStep(row, decision, command);
+    for (const row of decision.pauses) this.#storePause(row);
+    this.#checkRows(state);
+    this.#checkPauses(state);
+    checkStatus(state, this.events.at(-1)!.type);
+    checkData(before, decision);
+    checkJoins({ definition: this.#definition, reach: this.#reach, before: before?.open ?? [], decision });
+  }
+
+  /** Folds the whole history, as a snapshot or a replay would. */
+  checkFold(state: RunState): void {
+    must(isDeepStrictEqual(foldEvents(this.events), state.open), () => 'the fold of all events is not the marking');
+    const gaps = this.events.findIndex((event, index) => event.seq !== index + 1);
+    must(gaps === -1, () => `the history has a gap at ${gaps + 1}`);
+  }
+
+  #storeStep({ isNew, redispatch, ...row }: StepRow, decision: Decision, command: Command | null): void {
+    const key = keyOf(row);
+    const known = this.steps.get(key);
+    must(isNew === !known, () => `${key} is ${known ? 'inserted twice' : 'updated before it is inserted'}`);
+    must(!known || !CLOSED.has(known.status), () => `${key} was ${known?.status} and became ${row.status}`);
+    must(row.fence >= (known?.fence ?? 0), () => `the fence of ${key} went back`);
+    must(row.attempt >= (known?.attempt ?? 1), () => `the attempt of ${key} went back`);
+    const isDefinite = command === null || (command.type === 'fail-attempt' && command.error.definite);
+    must(row.epoch === (known?.epoch ?? 0) || isDefinite, () => `the epoch of ${key} grew without a definite failure`);
+    if (row.status === 'queued') {
+      const isPromised = redispatch || (row.attempt === 1 && row.fence === 0) || (row.attempt > 1 && row.dueAt !== null);
+      must(isPromised, () => `${key} is queued without the promise of a job`);
+    }
+    if (isNew) {
+      const isTold = this.events[row.seq - 1]?.data.opened?.some((mark) => isSame(mark, row));
+      must(isTold, () => `event ${row.seq} does not tell that ${key} was opened`);
+    }
+    if (CLOSED.has(row.status)) {
+      const isTold = decision.events.some(({ data }) => data.closed?.some((one) => isSame(one, row) && one.status === row.status));
+      must(isTold, () => `no event tells that ${key} was ${row.status}`);
+    }
+    this.steps.set(key, storeStep(known, row, redispatch));
+  }
+
+  #storePause({ isNew, ...row }: PauseRow): void {
+    const known = this.pauses.get(row.id);
+    must(isNew === !known, () => `pause ${row.id} is ${known ? 'inserted twice' : 'updated before it is inserted'}`);
+    must(!known || known.status === 'open', () => `pause ${row.id} was closed twice`);
+    must(row.status !== 'answered' || row.answer !== undefined, () => `pause ${row.id} was answered with nothing`);
+    this.pauses.set(row.id, { ...known, ...row });
+  }
+
+  #checkRows(state: RunState): void {
+    const open = new Set<string>();
+    for (const mark of state.open) {
+      const key = keyOf(mark);
+      must(!open.has(key), () => `${key} is open twice`);
+      open.add(key);
+      const row = this.steps.get(key);
+      must(row && isAsMarked(row, mark), () => `the row of ${key} is not as marked: ${JSON.stringify([row, mark])}`);
+    }
+    must(state.stepRuns === this.steps.size, () => `${state.stepRuns} step runs counted, ${this.steps.size} stored`);
+    for (const [key, row] of this.steps) {
+      must(CLOSED.has(row.status) || open.has(key), () => `${key} is ${row.status}, and not open in the marking`);
+      const entered = state.visits[row.step];
+      must(entered === undefined ? row.visit === 1 : row.visit <= entered, () => `${key} is beyond its visits`);
+    }
+  }
+
+  #checkPauses(state: RunState): void {
+    const marked = state.open.filter((mark) => mark.awaits === 'person');
+    for (const mark of marked) {
+      const pause = this.pauses.get(mark.pauseId ?? '');
+      const fits = mark.status === 'waiting' && pause?.status === 'open' && isSame(pause, mark) && pause.dueAt === mark.dueAt;
+      must(fits, () => `${keyOf(mark)} waits for a person without its open pause`);
+    }
+    let open = 0;
+    for (const pause of this.pauses.values()) if (pause.status === 'open') open += 1;
+    must(open === marked.length, () => `${open} pauses are open, ${marked.length} step runs wait for a person`);
+  }
+}
+
+/** What the columns of a step row become: the rules of the commit statement. */
+export function storeStep(known: StoredStep | undefined, row: Omit<StepRow, 'isNew' | 'redispatch'>, redispatch: boolean): StoredStep {
+  const input = row.input ?? (row.epoch > (known?.epoch ?? row.epoch) ? null : (known?.input ?? null));
+  const output = row.output ?? known?.output ?? null;
+  const error = row.status === 'completed' ? null : (row.error ?? known?.error ?? null);
+  const dispatch = (known?.dispatch ?? 1) + (known && redispatch ? 1 : 0);
+  return { ...row, seq: known?.seq ?? row.seq, input, output, error, dispatch };
+}
+
+function checkHistory(before: RunState | null, { state, events }: Decision): void {
+  let seq = before?.seq ?? 0;
+  for (const event of events) must(event.seq === ++seq, () => `event ${event.seq} stands where ${seq} should`);
+  must(events.length > 0 && state.seq === seq, () => `the run is at ${state.seq}, its events at ${seq}`);
+  const told = before ? [{ data: { opened: before.open.map(packMark) } }, ...events] : events;
+  must(isDeepStrictEqual(foldEvents(told), state.open), () => `the events ${JSON.stringify(events)} do not lead to ${JSON.stringify(state.open)}`);
+}
+
+/** `settle()` of DESIGN §4, and GUARANTEES I1 and I4. */
+function checkStatus(state: RunState, lastEvent: string): void {
+  const { open, status } = state;
+  if (status in LAST_EVENT) {
+    must(open.length === 0, () => `a ${status} run has ${JSON.stringify(open)} open`);
+    must(lastEvent === LAST_EVENT[status], () => `a ${status} run's last event is ${lastEvent}`);
+    must(state.cancellation?.stage === undefined, () => `a ${status} run is still being cancelled`);
+    must((status === 'failed') === (state.error !== null), () => `a ${status} run has the error ${JSON.stringify(state.error)}`);
+    return;
+  }
+  must(open.some((mark) => mark.status !== 'pending'), () => `a ${status} run has nothing that can go on: ${JSON.stringify(open)}`);
+  must(open.every((mark) => mark.status !== 'waiting' || mark.awaits === 'person' || mark.dueAt !== undefined), () => 'a step waits for nothing');
+  const works = open.some((mark) => mark.status === 'queued' || mark.status === 'running');
+  const asks = open.some((mark) => mark.awaits === 'person');
+  const expected = state.startedAt === null ? 'queued' : !works && asks ? 'waiting' : 'running';
+  must(status === expected, () => `the run is ${status}, not ${expected}: ${JSON.stringify(open)}`);
+}
+
+function checkData(before: RunState | null, { state, dataPatch }: Decision): void {
+  const expected = { ...(before ? before.data : state.input), ...dataPatch };
+  must(isDeepStrictEqual(state.data, expected), () => 'the data is not what it was with the patch');
+}
+
+function isAsMarked(row: StoredStep, mark: OpenStep): boolean {
+  const { status, attempt, fence, epoch, lost } = row;
+  const counts = attempt === mark.attempt && fence === mark.fence && epoch === mark.epoch && lost === mark.lost;
+  return status === mark.status && counts && row.dueAt === (mark.dueAt ?? null);
+}
+
+function isSame(one: StepRef, other: StepRef): boolean {
+  return one.step === other.step && one.visit === other.visit;
+}
