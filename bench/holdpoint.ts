@@ -20,7 +20,7 @@ import { end } from './chain.ts';
 import type { Contestant, Settings } from './contestant.ts';
 
 const TOOLS = fileURLToPath(new URL('./tools.ts', import.meta.url));
-const WORKER = fileURLToPath(new URL('../src/worker.ts', import.meta.url));
+const WORKER = fileURLToPath(new URL('../dist/src/worker.js', import.meta.url));
 
 /** `pure` steps are claimed and completed in one commit; others are claimed first, like any tool with an effect. */
 export async function openHoldpoint({ databaseUrl, redisUrl, steps, concurrency }: Settings, { pure }: { pure: boolean }): Promise<Contestant> {

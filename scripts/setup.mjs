@@ -34,12 +34,13 @@ function main([command = 'install', ...rest]) {
   if (command === 'build') return build();
   if (command === 'check') return check();
   if (command === 'test') return test(rest);
+  if (command === 'bench') return bench(rest);
   if (command in BUILT_PROGRAMS) {
     if (!isBuilt()) build();
     if (command === 'start') useLocalDefaults();
     return become(BUILT_PROGRAMS[command], rest);
   }
-  fail(`Unknown command "${command}". Known: install, build, check, test, ${Object.keys(BUILT_PROGRAMS).join(', ')}`);
+  fail(`Unknown command "${command}". Known: install, build, check, test, bench, ${Object.keys(BUILT_PROGRAMS).join(', ')}`);
 }
 
 function checkNode() {
@@ -118,6 +119,12 @@ function test(args) {
     process.exitCode = 130;
   });
   return become('node_modules/mocha/bin/mocha.js', args);
+}
+
+/** The bench measures what users run: the build. */
+function bench(args) {
+  if (!isBuilt()) build();
+  run([process.execPath, '--import', 'tsx', join(ROOT, 'bench', 'main.ts'), ...args], 'The bench');
 }
 
 /** `npm start` is for this machine alone, and its terminal is for people: other wishes come by the same variables. */

@@ -105,13 +105,13 @@ export function createSweeper(engine: Engine): Sweeper {
 
   /** Adds the jobs of due step runs that the queue may have lost. */
   async function refillQueue(): Promise<void> {
-    const { due, noHandler } = await countBacklog(pool, handled);
+    const { due, givenBack, noHandler } = await countBacklog(pool, handled);
     engine.metrics.noHandler.set(noHandler);
     if (due === 0) return;
-    const live = await engine.steps.countLive().catch(() => null);
-    if (live === null) return;
-    if (live >= due) {
-      await offer(await takeForOffer(pool, handled, BATCH, NEVER_MS));
+    const isCovered = await hasEnoughJobs(due).catch(() => null);
+    if (isCovered === null) return;
+    if (isCovered) {
+      if (givenBack > 0) await offer(await takeForOffer(pool, handled, BATCH, NEVER_MS));
       if (Date.now() - oldestAt < OLDEST_EVERY_MS) return;
       oldestAt = Date.now();
       await mend(await takeForOffer(pool, handled, OLDEST, OLDEST_EVERY_MS));
@@ -125,6 +125,14 @@ export function createSweeper(engine: Engine): Sweeper {
       full = batch.length === BATCH;
     }
     await mend(suspects);
+  }
+
+  /**
+   * Whether the queue seems to hold a job for everything that is due. An empty wait list is no proof: jobs that are active
+   * may be those of workers that died, or of steps that are over.
+   */
+  async function hasEnoughJobs(due: number): Promise<boolean> {
+    return (await engine.steps.countLive()) >= due && (await engine.steps.countWaiting()) > 0;
   }
 
   async function offer(steps: DueStep[]): Promise<void> {

@@ -1,9 +1,12 @@
 // The one place that knows whether the queue lives in Redis or in Postgres. With `REDIS_URL` it is BullMQ on Redis, as in
 // production; without, BullMQ's own Postgres backend in the same database, so that one command runs everything.
 
-import { createPostgresBackend, Queue, Worker } from 'bullmq';
+import { once } from 'node:events';
+import { Queue, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '../log.ts';
+import { gatherWrites } from './gather-writes.ts';
+import { createPatientBackend } from './patient-postgres.ts';
 import { queueName, StepsQueue } from './steps-queue.ts';
 import { createStepsWorker, type HandedJob, type JobProcessor, type StepsWorker, WORKER_SETTINGS } from './steps-worker.ts';
 import { openRedisWakeups, type Wakeups } from './wakeups.ts';
@@ -56,16 +59,16 @@ async function openOnRedis({ stepQueues, queuePrefix: prefix }: QueueConfig, url
   for (const queue of queues) queue.on('error', () => {});
   const wakeups = await openRedisWakeups(producer, connect(CONSUMER), prefix);
   const workers: StepsWorker[] = [];
-  watchConnection(producer, log);
+  const stopWatching = watchConnection(producer, log);
   return {
-    steps: new StepsQueue(queues, onAddFailed),
+    steps: new StepsQueue(queues, onAddFailed, gatherWrites(producer)),
     wakeups,
     board: queues,
     createWorker(process, concurrency) {
       const connection = connect(CONSUMER);
       const build = (run: Run) =>
         queues.map(({ name }) => observe(new Worker(name, run, { ...WORKER_SETTINGS, connection, prefix, concurrency, autorun: false }), log));
-      const worker = createStepsWorker(build, process);
+      const worker = createStepsWorker(build, process, gatherWrites(connection));
       workers.push(worker);
       return worker;
     },
@@ -74,6 +77,7 @@ async function openOnRedis({ stepQueues, queuePrefix: prefix }: QueueConfig, url
       await Promise.all(workers.map((worker) => worker.close(true)));
       await Promise.allSettled(queues.map((queue) => queue.close()));
       await wakeups.close();
+      stopWatching();
       for (const redis of open) redis.disconnect();
     },
   };
@@ -81,7 +85,7 @@ async function openOnRedis({ stepQueues, queuePrefix: prefix }: QueueConfig, url
 
 async function openOnPostgres({ stepQueues, queuePrefix: prefix, databaseUrl }: QueueConfig, { log, onAddFailed }: Options): Promise<Queues> {
   const connection = { connectionString: databaseUrl, schema: `bullmq_${prefix.replaceAll(/[^a-z0-9]/gi, '_').toLowerCase()}`, migrate: true, max: 4 };
-  const queues = names(stepQueues).map((name) => new Queue(name, { connection, prefix }, createPostgresBackend));
+  const queues = names(stepQueues).map((name) => new Queue(name, { connection, prefix }, createPatientBackend));
   for (const queue of queues) queue.on('error', () => {});
   const workers: StepsWorker[] = [];
   return {
@@ -91,7 +95,7 @@ async function openOnPostgres({ stepQueues, queuePrefix: prefix, databaseUrl }: 
     board: queues as unknown as Queue[],
     createWorker(process, concurrency) {
       const build = (run: Run) =>
-        queues.map(({ name }) => observe(new Worker(name, run, { ...WORKER_SETTINGS, connection, prefix, concurrency, autorun: false }, createPostgresBackend), log));
+        queues.map(({ name }) => observe(new Worker(name, run, { ...WORKER_SETTINGS, connection, prefix, concurrency, autorun: false }, createPatientBackend), log));
       const worker = createStepsWorker(build, process);
       workers.push(worker);
       return worker;
@@ -115,21 +119,25 @@ function observe<Observed extends { on(event: 'error', listener: (error: Error) 
   return worker;
 }
 
-function watchConnection(redis: Redis, log: Logger): void {
+/** Answers how to stop watching, so that a connection that is closed on purpose is no news. */
+function watchConnection(redis: Redis, log: Logger): () => void {
   let away = false;
-  redis.on('close', () => {
+  const onClose = () => {
     if (!away) log.warn('Redis is away: starts and answers are accepted, steps wait until it is back');
     away = true;
-  });
+  };
+  redis.on('close', onClose);
   redis.on('ready', () => {
     if (away) log.info('Redis is back');
     away = false;
   });
+  return () => void redis.off('close', onClose);
 }
 
 /** Redis at least 6.2, and `maxmemory-policy noeviction`: an evicted job would be handed out without its ids. */
 async function probeRedis(redis: Redis): Promise<{ ok: boolean; message?: string }> {
   try {
+    await waitUntilConnected(redis);
     const info = await redis.info();
     const version = /redis_version:(\S+)/.exec(info)?.[1] ?? '0';
     const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? 'unknown';
@@ -140,4 +148,10 @@ async function probeRedis(redis: Redis): Promise<{ ok: boolean; message?: string
   } catch (error) {
     return { ok: false, message: `Redis does not answer: ${error instanceof Error ? error.message : String(error)}` };
   }
+}
+
+/** A connection that is being made is given its time; what it is not ready for then is an answer. */
+async function waitUntilConnected(redis: Redis): Promise<void> {
+  if (redis.status !== 'connecting' && redis.status !== 'connect') return;
+  await once(redis, 'ready', { signal: AbortSignal.timeout(1_000) }).catch(() => {});
 }

@@ -50,15 +50,18 @@ export function queueName(index: number): string {
 export class StepsQueue {
   readonly queues: JobQueue[];
   readonly #onAddFailed: (error: Error) => void;
+  readonly #beforeSending: () => void;
   #inFlight = 0;
 
-  constructor(queues: JobQueue[], onAddFailed: (error: Error) => void) {
+  constructor(queues: JobQueue[], onAddFailed: (error: Error) => void, beforeSending: () => void = () => {}) {
     this.queues = queues;
     this.#onAddFailed = onAddFailed;
+    this.#beforeSending = beforeSending;
   }
 
   /** Adds jobs without waiting for it. Failures are counted and left to the sweep. */
   offer(jobs: StepJob[]): void {
+    if (jobs.length > 0) this.#beforeSending();
     for (const job of jobs) {
       if (this.#inFlight >= MAX_IN_FLIGHT) return this.#onAddFailed(new Error('too many adds in flight'));
       this.#inFlight += 1;
@@ -82,9 +85,13 @@ export class StepsQueue {
   }
 
   /** Jobs that a worker has or will take: waiting, prioritized or active. Delayed ones do not count. */
-  async countLive(): Promise<number> {
-    const counts = await Promise.all(this.queues.map((queue) => queue.getJobCountByTypes('wait', 'active', 'prioritized')));
-    return counts.reduce((sum, count) => sum + count, 0);
+  countLive(): Promise<number> {
+    return this.#count('wait', 'active', 'prioritized');
+  }
+
+  /** Jobs that no worker has taken yet. */
+  countWaiting(): Promise<number> {
+    return this.#count('wait', 'prioritized');
   }
 
   /** Costly on a long wait list; the sweep asks at most a hundred times. */
@@ -99,6 +106,11 @@ export class StepsQueue {
   async promote(job: StepJob): Promise<void> {
     const found = await this.#queueOf(job.runId).getJob(jobId(job));
     await found?.promote();
+  }
+
+  async #count(...types: ('wait' | 'active' | 'prioritized')[]): Promise<number> {
+    const counts = await Promise.all(this.queues.map((queue) => queue.getJobCountByTypes(...types)));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   #queueOf(runId: string): JobQueue {

@@ -65,14 +65,20 @@ export const WORKER_SETTINGS = {
   },
 };
 
-export function createStepsWorker(build: (run: (job: HandedJob, token?: string) => Promise<void>) => JobWorker[], process: JobProcessor): StepsWorker {
+export function createStepsWorker(
+  build: (run: (job: HandedJob, token?: string) => Promise<void>) => JobWorker[],
+  process: JobProcessor,
+  beforeSending: () => void = () => {},
+): StepsWorker {
   let inHand = 0;
   let running = false;
   const all = build(async (job, token) => {
     if (!isStepJob(job.data)) return;
     inHand += 1;
     try {
-      await obey(await process(job.data, job.attemptsStarted), job, token);
+      const verdict = await process(job.data, job.attemptsStarted);
+      beforeSending();
+      await obey(verdict, job, token);
     } finally {
       inHand -= 1;
     }

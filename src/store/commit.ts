@@ -119,6 +119,7 @@ export function createCommitter({ url, leaseMs, name, onBatch, onError }: Commit
     if (doubtful.length > 0) {
       const found = await readBack(doubtful).catch(() => new Set<string>());
       for (const item of doubtful) if (found.has(item.change.decision.commandId)) item.resolve('committed');
+      if (found.size > 0) pauseMs = 0;
       left = batch.filter((item) => !found.has(item.change.decision.commandId));
     }
     const now = Date.now();

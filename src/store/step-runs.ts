@@ -91,19 +91,22 @@ export async function listDueRuns(client: Queryable, limit: number): Promise<str
 export interface Backlog {
   /** Queued step runs that are due and that this process could run, and those running. */
   due: number;
+  /** Those of them that were given back by a lost worker: they have no job for certain. */
+  givenBack: number;
   /** Due step runs of types or tools that this process does not have. */
   noHandler: number;
 }
 
 export async function countBacklog(client: Queryable, handled: Handled): Promise<Backlog> {
-  const { rows } = await client.query<{ due: number; no_handler: number }>({
+  const { rows } = await client.query<{ due: number; given_back: number; no_handler: number }>({
     name: 'count-backlog',
-    text: `SELECT count(*) FILTER (WHERE ${MINE})::int AS due, count(*) FILTER (WHERE NOT ${MINE})::int AS no_handler FROM (
-             SELECT type, tool FROM step_runs WHERE status = 'queued' AND (due_at IS NULL OR due_at <= now())
-             UNION ALL SELECT type, tool FROM step_runs WHERE status = 'running') AS open`,
+    text: `SELECT count(*) FILTER (WHERE ${MINE})::int AS due, count(*) FILTER (WHERE NOT ${MINE})::int AS no_handler,
+                  count(*) FILTER (WHERE ${MINE} AND unoffered)::int AS given_back FROM (
+             SELECT type, tool, offered_at IS NULL AS unoffered FROM step_runs WHERE status = 'queued' AND (due_at IS NULL OR due_at <= now())
+             UNION ALL SELECT type, tool, false FROM step_runs WHERE status = 'running') AS open`,
     values: [handled.types, handled.tools],
   });
-  return { due: rows[0]!.due, noHandler: rows[0]!.no_handler };
+  return { due: rows[0]!.due, givenBack: rows[0]!.given_back, noHandler: rows[0]!.no_handler };
 }
 
 /**

@@ -116,7 +116,7 @@ describe('joins: two parallel reviews, one of which sends back', () => {
     expect(run.work('publish').status).to.equal('completed');
   });
 
-  it('a review sent back while the other branch works: the loop waits for no branch that cannot reach it', () => {
+  it('any branch of the loop waits for the one that can send back, not only another review', () => {
     const run = given(flow('draft > review, print > publish > end; review -reject> draft', { review: ask() })).work('draft');
     expect(run.open).to.deep.equal(['review waiting', 'print pending']);
   });

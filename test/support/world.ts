@@ -33,6 +33,8 @@ const SETTINGS = { LEASE_MS: '1500', SWEEP_MS: '300', DRAIN_MS: '3000', LOG_LEVE
 export interface WorldOptions {
   /** Where jobs live; hints go the same way. */
   queue?: 'redis' | 'postgres';
+  /** A database with our schema that the test brought along. */
+  database?: { url: string };
   /** Addresses to use instead of the run's own services, such as a proxy's. */
   databaseUrl?: string;
   redisUrl?: string;
@@ -72,7 +74,7 @@ export interface World {
 }
 
 export async function createWorld({ queue = 'redis', settings = {}, ...urls }: WorldOptions = {}): Promise<World> {
-  const database = await createDatabase();
+  const database = urls.database ? { ...urls.database, drop: async () => {} } : await createDatabase();
   const databaseUrl = urls.databaseUrl === undefined ? database.url : sameDatabase(urls.databaseUrl, database.url);
   const redis: Record<string, string> = queue === 'redis' ? { REDIS_URL: urls.redisUrl ?? getServices().redisUrl } : {};
   const environment = { ...SETTINGS, DATABASE_URL: databaseUrl, ...redis, HOLDPOINT_QUEUE_PREFIX: `t${randomBytes(6).toString('hex')}`, HOLDPOINT_TEST: '1', ...settings };

@@ -1,0 +1,127 @@
+// Random definitions under random commands: whatever is asked, in whatever order, the invariants of GUARANTEES §5 hold
+// after every decision (core-ledger.ts, core-joins.ts), and a run that is driven on ends. `CORE_RUNS` is the number of
+// schedules, 20,000 by default; a failure prints the seed and the smallest case.
+
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { isDeepStrictEqual } from 'node:util';
+import type { Definition } from '../../src/core/definition.ts';
+import { type Decision, mergeDecisions } from '../../src/core/draft.ts';
+import { packMark, unpackMark } from '../../src/core/events.ts';
+import type { Plan } from '../../src/core/plan.ts';
+import { FINISHED, type RunState } from '../../src/core/run.ts';
+import { type Command, decide, type Verdict } from '../../src/core/transition.ts';
+import { chooseCommand, driveToEnd } from '../support/core-driver.ts';
+import { planOf } from '../support/core-flows.ts';
+import { buildDefinition, type Graph, graphs } from '../support/core-graphs.ts';
+import { TestRun } from '../support/core-run.ts';
+import { must } from '../support/must.ts';
+
+const SCHEDULES = Number(process.env['CORE_RUNS'] ?? 20_000);
+const PER_GRAPH = 4;
+/** Enough to end any run of nine steps of four visits each, with every retry and every lost claim. */
+const MOST_COMMANDS = 2_000;
+
+const schedules = fc.array(fc.array(fc.nat(0xffff), { maxLength: 40 }), { minLength: PER_GRAPH, maxLength: PER_GRAPH });
+
+describe('random runs', () => {
+  const seen = { commands: 0, accepted: 0, ends: {} as Record<string, number> };
+
+  it(`keep every invariant after every command, and end (${SCHEDULES} schedules)`, () => {
+    fc.assert(
+      fc.property(graphs, schedules, (graph: Graph, plays) => {
+        const definition = buildDefinition(graph);
+        const plan = planOf(definition);
+        for (const numbers of plays) playOn(definition, plan, numbers);
+      }),
+      { numRuns: Math.ceil(SCHEDULES / PER_GRAPH) },
+    );
+  }).timeout(0);
+
+  it('were worth it: all endings were met, and commands both accepted and refused', () => {
+    expect(seen.ends).to.have.all.keys('completed', 'failed', 'cancelled');
+    expect(seen.accepted / seen.commands).to.be.within(0.3, 0.9);
+  });
+
+  it('come to the same when their commands are folded into one decision', () => {
+    fc.assert(
+      fc.property(graphs, schedules, (graph: Graph, plays) => {
+        const definition = buildDefinition(graph);
+        for (const numbers of plays) playFolded(definition, planOf(definition), numbers);
+      }),
+      { numRuns: Math.ceil(SCHEDULES / PER_GRAPH / 10) },
+    );
+  }).timeout(0);
+
+  function playOn(definition: Definition, plan: Plan, numbers: readonly number[]): void {
+    const run = new TestRun(definition, plan, numbers.length % 3 === 0 ? { n: numbers.length % 4 } : {});
+    const asked: Command[] = [];
+    let afterEnd = 0;
+    for (const number of numbers) {
+      if (FINISHED.has(run.state.status) && ++afterEnd > 4) break;
+      if (number % 3 === 0) run.pass(number % 29);
+      const command = chooseCommand(run, asked, number);
+      if (number % 16 === 0) checkRepeatable(run, command);
+      if (number % 8 === 0) run.state = reload(run.state);
+      const before = freeze(run.state);
+      const verdict = run.ask(command);
+      if (verdict.kind !== 'accepted') must(run.state === before, () => `${command.type} was ${verdict.kind} and changed the run`);
+      asked.push(command);
+      seen.commands += 1;
+      if (verdict.kind === 'accepted') seen.accepted += 1;
+    }
+    driveToEnd(run, MOST_COMMANDS);
+    run.ledger.checkFold(run.state);
+    checkFinished(run, asked);
+    seen.ends[run.status] = (seen.ends[run.status] ?? 0) + 1;
+  }
+});
+
+/** "Same input, same decision." */
+function checkRepeatable(run: TestRun, command: Command): void {
+  const decided = (): Verdict => {
+    let ids = 0;
+    return decide(run.plan, run.state, command, { ...run.context(), newId: () => `same-${++ids}` });
+  };
+  must(isDeepStrictEqual(decided(), decided()), () => `${command.type} was decided in two ways`);
+}
+
+/** No command changes a run that is over. */
+function checkFinished(run: TestRun, asked: readonly Command[]): void {
+  for (const command of asked) {
+    const { kind } = decide(run.plan, run.state, command, run.context());
+    must(kind !== 'accepted', () => `a ${run.status} run took ${command.type}`);
+  }
+}
+
+/** Runs in two ledgers: one decision at a time, and as many at a time as the numbers say. */
+function playFolded(definition: Definition, plan: Plan, numbers: readonly number[]): void {
+  const apart = new TestRun(definition, plan);
+  const folded = new TestRun(definition, plan);
+  let merged: Decision | null = null;
+  for (const [index, number] of numbers.entries()) {
+    const verdict = apart.ask(chooseCommand(apart, [], number));
+    if (verdict.kind === 'accepted') merged = merged ? mergeDecisions(merged, verdict.decision) : verdict.decision;
+    if (!merged || (number % 4 > 0 && index < numbers.length - 1 && !FINISHED.has(apart.state.status))) continue;
+    folded.take(merged);
+    merged = null;
+    must(isDeepStrictEqual(rowsOf(folded), rowsOf(apart)), () => 'folded decisions left other rows');
+    must(isDeepStrictEqual(folded.ledger.pauses, apart.ledger.pauses), () => 'folded decisions left other pauses');
+    must(isDeepStrictEqual(folded.ledger.events, apart.ledger.events), () => 'folded decisions told other events');
+  }
+}
+
+/** Without dispatch numbers: a job that no commit promised needs no new one. */
+function rowsOf(run: TestRun): unknown[] {
+  return [...run.ledger.steps.values()].map(({ dispatch: _dispatch, ...row }) => row);
+}
+
+/** The state as it is when it comes back from the store. */
+function reload(state: RunState): RunState {
+  return { ...state, open: state.open.map((open) => unpackMark(JSON.parse(JSON.stringify(packMark(open))))) };
+}
+
+function freeze(state: RunState): RunState {
+  for (const part of [state.open, state.visits, state.data, state.outputs, ...state.open]) Object.freeze(part);
+  return Object.freeze(state);
+}

@@ -1,0 +1,92 @@
+// Who asks things of a random run: a sequence of numbers becomes commands, most of them sensible for the run as it stands,
+// others early, stale, repeated or meant for nobody; and an adversary's opposite, who drives a run on until it ends.
+
+import type { JsonObject } from '../../src/core/json.ts';
+import { FINISHED, type OpenStep } from '../../src/core/run.ts';
+import type { Command } from '../../src/core/transition.ts';
+import { toAnswer, type TestRun } from './core-run.ts';
+
+/** One number: its low bits choose what to ask, its high bits of whom and how. */
+export function chooseCommand(run: TestRun, asked: readonly Command[], number: number): Command {
+  const choice = number & 31;
+  const how = number >>> 5;
+  const { open } = run.state;
+  const one = open[how % Math.max(1, open.length)];
+  if (choice === 0) return { type: 'cancel', ...(how % 2 ? { reason: 'enough' } : {}) };
+  if (choice === 1 && how % 4 === 0) return { type: 'terminate' };
+  if (choice === 2) return { type: 'expire-run' };
+  if (choice === 3 && asked.length > 0) return asked[how % asked.length]!;
+  if (choice === 4 || !one) return { type: 'answer', answer: answerFor(how) };
+  if (choice === 5) return wrongCommand(one, how);
+  if (choice === 6) return { type: 'wake', step: one.step, visit: one.visit };
+  return nextCommand(run, one, how);
+}
+
+/** Something that brings this step run on, or makes it fail, if it is time for it. */
+export function nextCommand(run: TestRun, open: OpenStep, how: number): Command {
+  const ref = { step: open.step, visit: open.visit };
+  const settles = run.plan.steps.get(open.step)!.type.settle !== undefined;
+  switch (open.status) {
+    case 'pending':
+      return { type: 'wake', ...ref };
+    case 'waiting':
+      if (open.awaits === 'time' || (open.dueAt !== undefined && how % 3 === 0)) return { type: 'wake', ...ref };
+      return { type: 'answer', step: open.step, ...(how % 2 ? { pauseId: open.pauseId! } : {}), answer: fittingAnswer(run, open, how) };
+    case 'queued':
+      if (settles) return { type: 'settle', ...ref };
+      if (how % 4 > 0) return { type: 'claim', ...ref, input: { args: { epoch: open.epoch } } };
+      return endOfWork(ref, null, how >>> 2);
+    case 'running':
+      if (how % 8 < 2) return { type: 'expire-lease', ...ref, fence: open.fence, released: how % 8 === 0 };
+      return endOfWork(ref, open.fence, how >>> 3);
+  }
+}
+
+/** Asks what ends it soonest, whatever it is, letting time pass; throws when the run goes on for ever. */
+export function driveToEnd(run: TestRun, most: number): void {
+  for (let asked = 0; !FINISHED.has(run.state.status); asked++) {
+    if (asked > most) throw new Error(`The run does not end: ${run.open.join(', ')}`);
+    const open = run.state.open.find(({ status }) => status !== 'pending')!;
+    if (open.dueAt !== undefined) run.now = Math.max(run.now, open.dueAt);
+    if (open.awaits === 'person') run.when({ type: 'answer', pauseId: open.pauseId!, answer: fittingAnswer(run, open, 0) });
+    else if (open.status === 'running') run.when({ ...endOfWork(open, open.fence, 4), step: open.step, visit: open.visit } as Command);
+    else run.when(nextCommand(run, open, 1));
+  }
+}
+
+function endOfWork({ step, visit }: { step: string; visit: number }, fence: number | null, how: number): Command {
+  const ref = { step, visit };
+  if (how % 4 > 0) return { type: 'complete', ...ref, fence, output: outputFor(how), ranMs: how };
+  const error = { code: 'broken', message: 'It broke', retryable: how % 8 > 0, definite: how % 16 > 8, timedOut: how % 3 === 0 };
+  return { type: 'fail-attempt', ...ref, fence, random: (how % 7) / 7, error: how % 5 ? error : { ...error, retryAfterMs: how % 40 } };
+}
+
+function outputFor(how: number): JsonObject | number {
+  return how % 16 === 15 ? how : { n: (how >>> 2) % 4 };
+}
+
+function fittingAnswer(run: TestRun, open: OpenStep, how: number) {
+  const asksFields = run.plan.steps.get(open.step)!.type.type === 'collect-inputs';
+  return toAnswer(asksFields ? { n: how % 4 } : how % 3 === 1 ? 'reject' : 'approve');
+}
+
+function answerFor(how: number) {
+  return toAnswer(how % 3 === 0 ? { n: how % 2 ? how : 'no number' } : how % 3 === 1 ? 'approve' : 'nothing offered');
+}
+
+/** Meant for another claim, another visit, or a step that is not open or not there. */
+function wrongCommand({ step, visit, fence }: OpenStep, how: number): Command {
+  const ref = { step, visit };
+  const wrong: Command[] = [
+    { type: 'complete', ...ref, fence: fence + 1, output: {} },
+    { type: 'complete', ...ref, fence: fence - 1, output: {} },
+    { type: 'complete', step, visit: visit + 1, fence, output: {} },
+    { type: 'expire-lease', ...ref, fence: fence - 1 },
+    { type: 'claim', step: 'nowhere', visit: 1, input: null },
+    { type: 'settle', ...ref },
+    { type: 'claim', ...ref, input: null },
+    { type: 'complete', ...ref, fence: null, output: null },
+    { type: 'answer', pauseId: 'nobody', answer: answerFor(how) },
+  ];
+  return wrong[how % wrong.length]!;
+}
