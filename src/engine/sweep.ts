@@ -3,9 +3,9 @@
 // It is cheapest when the backlog is longest: while the queue holds as many jobs as there are due step runs, only the
 // oldest few are looked at, and seldom.
 
-import type pg from 'pg';
 import type { Command } from '../core/transition.ts';
 import { countBacklog, type DueStep, type Handled, listDueRuns, listDueWaits, listExpiredLeases, nextDispatch, takeForOffer } from '../store/step-runs.ts';
+import { type SweepLock, takeSweepLock } from '../store/sweep-lock.ts';
 import { reach } from '../failpoints.ts';
 import { changeRun, systemActor } from './change-run.ts';
 import type { Engine } from './engine.ts';
@@ -22,8 +22,6 @@ const OLDEST_EVERY_MS = 30_000;
 const OFFER_GRACE_MS = 1_000;
 /** Older than any offer: takes only step runs that were given back and never offered again. */
 const NEVER_MS = 1_000_000_000_000;
-/** Any number will do, as long as it is ours: the advisory lock that makes one sweeper of many. */
-const SWEEP_LOCK = 0x486f6c64;
 
 export interface Sweeper {
   /** One sweep now; answers false when another process is sweeping. */
@@ -47,28 +45,22 @@ export function createSweeper(engine: Engine): Sweeper {
 
   async function sweep(): Promise<boolean> {
     const endTimer = engine.metrics.sweepDuration.startTimer();
-    let client: pg.PoolClient | undefined;
+    let lock: SweepLock | null = null;
     try {
-      client = await pool.connect();
-      // A client that is in use has no listener of the pool's; without one, a lost connection would end the process.
-      client.on('error', ignore);
-      const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [SWEEP_LOCK]);
-      if (!rows[0]!.held) {
-        giveBack(client);
-        return false;
-      }
+      lock = await takeSweepLock(pool, engine.leaseMs);
+      if (!lock) return false;
       if (wasAway) expireAfter = Date.now() + engine.leaseMs;
       wasAway = false;
       await engine.clock.sync();
       if (Date.now() >= expireAfter) await expireLeases();
+      await lock.keep();
       await fireDue();
-      await refillQueue();
-      await client.query('SELECT pg_advisory_unlock($1)', [SWEEP_LOCK]);
-      giveBack(client);
+      await refillQueue(lock);
+      await lock.release();
       return true;
     } catch (error) {
       wasAway = true;
-      if (client) giveBack(client, true);
+      lock?.abandon();
       engine.log.warn({ error: String(error) }, 'a sweep was cut short; the next one goes on');
       return true;
     } finally {
@@ -104,7 +96,7 @@ export function createSweeper(engine: Engine): Sweeper {
   }
 
   /** Adds the jobs of due step runs that the queue may have lost. */
-  async function refillQueue(): Promise<void> {
+  async function refillQueue(lock: SweepLock): Promise<void> {
     const { due, givenBack, noHandler } = await countBacklog(pool, handled);
     engine.metrics.noHandler.set(noHandler);
     if (due === 0) return;
@@ -121,6 +113,7 @@ export function createSweeper(engine: Engine): Sweeper {
     for (let full = true; full && !stopped; ) {
       const batch = await takeForOffer(pool, handled, BATCH, OFFER_GRACE_MS);
       await offer(batch);
+      await lock.keep();
       if (suspects.length === 0) suspects = batch.slice(0, MAX_INSPECTED);
       full = batch.length === BATCH;
     }
@@ -177,13 +170,6 @@ export function createSweeper(engine: Engine): Sweeper {
       await running;
     },
   };
-}
-
-const ignore = () => {};
-
-function giveBack(client: pg.PoolClient, broken = false): void {
-  client.off('error', ignore);
-  client.release(broken);
 }
 
 /** Works through a list that the work itself shortens, a full round at a time; stops when a round changes nothing. */

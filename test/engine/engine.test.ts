@@ -8,6 +8,7 @@ import { changeRun, systemActor } from '../../src/engine/change-run.ts';
 import { cancelRun, terminateRun } from '../../src/engine/control-run.ts';
 import { startRun } from '../../src/engine/start-run.ts';
 import { createSweeper } from '../../src/engine/sweep.ts';
+import { takeSweepLock } from '../../src/store/sweep-lock.ts';
 import { eventually } from '../support/eventually.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
@@ -225,10 +226,16 @@ for (const queue of ['redis', 'postgres'] as const) {
     });
 
     it('does nothing while another process sweeps', async () => {
-      const client = await world.db.pool.connect();
-      await client.query('SELECT pg_advisory_lock($1)', [0x486f6c64]);
+      const lock = await takeSweepLock(world.db.pool, 60_000);
       expect(await createSweeper(world.engine).sweep()).to.equal(false);
-      client.release(true);
+      await lock!.release();
+      expect(await createSweeper(world.engine).sweep()).to.equal(true);
+    });
+
+    it('takes over from a process that fell silent while it was sweeping', async () => {
+      const lock = await takeSweepLock(world.db.pool, 200);
+      await eventually(() => createSweeper(world.engine).sweep(), { withinMs: 2_000 });
+      lock!.abandon();
     });
   });
 }
