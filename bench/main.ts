@@ -17,7 +17,7 @@ import { type Figure, formatTable, percentile, summarize } from './statistics.ts
 /** Starts under way at once, and the share of the machine that others may use before a round is repeated. */
 const STARTS_IN_FLIGHT = 64;
 const MAX_OTHERS = 0.08;
-const MAX_REPEATS = 2;
+const MAX_REPEATS = 5;
 
 interface Load {
   stepsPerSecond: number;
@@ -89,7 +89,7 @@ async function bench(): Promise<void> {
     for (const [index, contestant] of contestants.entries()) {
       const measured = await undisturbed(() => load(contestant, serverPids, admin, runs));
       results[index]!.loads.push(measured);
-      say(`round ${round}/${rounds}  ${contestant.name.padEnd(26)} ${Math.round(measured.stepsPerSecond)} steps/s, ${sum(measured.cpu).toFixed(3)} CPU-s per 1,000`);
+      say(`round ${round}/${rounds}  ${contestant.name.padEnd(26)} ${Math.round(measured.stepsPerSecond)} steps/s, ${sum(measured.cpu).toFixed(3)} CPU-s per 1,000, others ${(measured.othersShare * 100).toFixed(0)} %`);
     }
     const writer = await openDurableWrite(database.url);
     const cost = await measure(serverPids, () => writer.write(runs * steps));

@@ -12,7 +12,12 @@ export interface Failpoint {
 
 const SYNTAX = /^([a-z-]+\.[a-z_]+):(?:(kill|stop|throw)|(sleep):(\d{1,6}))(?:@(\d{1,6}))?$/;
 
-let armed: (Failpoint & { reached: number })[] | null = null;
+/** A failpoint, and how often its place was reached since it was armed. */
+export interface ArmedFailpoint extends Failpoint {
+  reached: number;
+}
+
+let armed: ArmedFailpoint[] | null = null;
 
 /** Reads `name:kill|stop|throw|sleep:ms[@nth]`, several separated by commas; null when that is not what it says. */
 export function parseFailpoints(text: string): Failpoint[] | null {
@@ -25,9 +30,11 @@ export function parseFailpoints(text: string): Failpoint[] | null {
   return found;
 }
 
-/** From now on, in this process. */
-export function armFailpoints(failpoints: readonly Failpoint[]): void {
-  armed = failpoints.length === 0 ? null : failpoints.map((failpoint) => ({ ...failpoint, reached: 0 }));
+/** Arms these, and no others, from now on in this process. */
+export function armFailpoints(failpoints: readonly Failpoint[]): readonly ArmedFailpoint[] {
+  const fresh = failpoints.map((failpoint) => ({ ...failpoint, reached: 0 }));
+  armed = fresh.length === 0 ? null : fresh;
+  return fresh;
 }
 
 /** Whether any is armed: for places that would have to build a name to reach. */

@@ -7,6 +7,7 @@ import { createBoard } from '../dashboards/bull-board.ts';
 import { type Config, loadConfig } from './config.ts';
 import { bootstrapAccess } from './engine/bootstrap-access.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
+import { armFailpoints } from './failpoints.ts';
 import { createApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import { createSystemRoutes, type Probe } from './http/health.ts';
@@ -170,6 +171,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   if (config.databaseUrl === null) {
     throw new Error('DATABASE_URL is not set: name the Postgres to use (npm start brings its own)');
   }
+  armFailpoints(config.failpoints);
   const web = await startWeb({ ...config, databaseUrl: config.databaseUrl });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => void web.stop().then(() => process.exit(0)));

@@ -138,9 +138,13 @@ export class Draft {
     this.open.delete(key);
     this.#touch({ ...open, status, ...(status === 'cancelled' ? { fence: open.fence + 1 } : {}) }, result);
     this.#moved.delete(key);
-    const event = this.#events.at(-1)!;
-    if (this.#opened.delete(key)) (event.data.opened ??= []).push(packMark(open));
-    (event.data.closed ??= []).push({ step: open.step, visit: open.visit, status });
+    const { data } = this.#events.at(-1)!;
+    if (this.#opened.delete(key)) {
+      data.opened ??= [];
+      data.opened.push(packMark(open));
+    }
+    data.closed ??= [];
+    data.closed.push({ step: open.step, visit: open.visit, status });
   }
 
   openPause(row: Omit<PauseRow, 'isNew' | 'status'>): void {

@@ -25,7 +25,8 @@ export function finishRun(draft: Draft, result?: Json): void {
     else if (draft.plan.output) value = draft.plan.output.resolve(draft.scope);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    return failRun(draft, { code: 'expression_error', message: `The workflow's output failed: ${error.message}` });
+    failRun(draft, { code: 'expression_error', message: `The workflow's output failed: ${error.message}` });
+    return;
   }
   draft.event('run.completed');
   closeAll(draft);

@@ -1,10 +1,18 @@
 // A definition made ready to be walked: steps and edges by reference, parsed expressions, reachability. Built once per
 // version and shared by every run of it; it holds no state of any run.
 
-import { DEFAULT_MAX_VISITS, DEFAULT_RETRY, DEFAULT_STEP_TIMEOUT_MS, type Definition, type Edge, type RetryPolicy, type Step } from './definition.ts';
+import {
+  DEFAULT_MAX_VISITS,
+  DEFAULT_RETRY,
+  DEFAULT_STEP_TIMEOUT_MS,
+  type Definition,
+  type Edge,
+  type RetryPolicy,
+  type Step,
+} from './definition.ts';
 import { type Expression, parseExpression, parseTemplate, type Scope, type Template } from './expression.ts';
-import { buildReachability, findCyclic } from './reachability.ts';
 import type { Json, JsonObject } from './json.ts';
+import { buildReachability, findCyclic } from './reachability.ts';
 import { compilePayload, type Validator } from './schema.ts';
 import type { StepType } from './step-type.ts';
 
@@ -72,12 +80,16 @@ export function buildPlan(definition: Definition, getType: (name: string) => Ste
     const condition = edge.condition === undefined ? null : parseExpression(edge.condition);
     steps.get(edge.from)!.out.push({ edge, to: steps.get(edge.to)!, condition, fault: isFault(edge) });
   }
-  const links = (faults: boolean) => ordered.map((step) => step.out.filter((edge) => faults || !edge.fault).map((edge) => edge.to.index));
+  const links = (faults: boolean) =>
+    ordered.map((step) => step.out.filter((edge) => faults || !edge.fault).map((edge) => edge.to.index));
   const reaches = buildReachability(links(false));
   const reachesAnyhow = buildReachability(links(true));
   markRepeating(ordered, findCyclic(links(true)), definition.onCancel);
   const output = definition.output === undefined ? null : parseTemplate(definition.output);
-  const readOutputs = unite([...ordered.flatMap((step) => [ownReads(step), step.inputReads]), output?.reads ?? new Set<string>()]);
+  const readOutputs = unite([
+    ...ordered.flatMap((step) => [ownReads(step), step.inputReads]),
+    output?.reads ?? new Set<string>(),
+  ]);
   linkReads(ordered, output, readOutputs);
   return {
     definition,
@@ -85,7 +97,8 @@ export function buildPlan(definition: Definition, getType: (name: string) => Ste
     initial: steps.get(definition.initialStep)!,
     onCancel: definition.onCancel === undefined ? null : steps.get(definition.onCancel)!,
     output,
-    payload: definition.payload && Object.keys(definition.payload).length > 0 ? compilePayload(definition.payload) : null,
+    payload:
+      definition.payload && Object.keys(definition.payload).length > 0 ? compilePayload(definition.payload) : null,
     readOutputs,
     reaches: (from, to) => reaches(from.index, to.index),
     reachesAnyhow: (from, to) => reachesAnyhow(from.index, to.index),
@@ -129,8 +142,10 @@ export function unite(all: Reads[]): Reads {
 
 function buildStep(step: Step, type: StepType, index: number, { defaults }: Definition): PlanStep {
   const parsed = new Map<unknown, Template | Expression>();
-  for (const field of type.templates) if (step[field] !== undefined) parsed.set(step[field], parseTemplate(step[field]));
-  for (const field of type.expressions ?? []) if (typeof step[field] === 'string') parsed.set(step[field], parseExpression(step[field]));
+  for (const field of type.templates)
+    if (step[field] !== undefined) parsed.set(step[field], parseTemplate(step[field]));
+  for (const field of type.expressions ?? [])
+    if (typeof step[field] === 'string') parsed.set(step[field], parseExpression(step[field]));
   return {
     index,
     step,

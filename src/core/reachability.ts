@@ -9,7 +9,8 @@ export function buildReachability(links: number[][]): (from: number, to: number)
   });
   const known: (Uint32Array | undefined)[] = [];
   return (from, to) => {
-    const ancestors = (known[to] ??= findAncestors(sources, to));
+    const ancestors = known[to] ?? findAncestors(sources, to);
+    known[to] = ancestors;
     return (ancestors[from >>> 5]! & (1 << (from & 31))) !== 0;
   };
 }

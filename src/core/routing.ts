@@ -4,17 +4,25 @@
 import { LIMITS } from './definition.ts';
 import { type Draft, keyOf } from './draft.ts';
 import { failRun, finishRun, RunFailure } from './endings.ts';
-import { ExpressionError } from './expression.ts';
+import { ExpressionError, type Scope } from './expression.ts';
 import { isJsonObject, type Json, type JsonObject, MAX_DATA_BYTES } from './json.ts';
 import { type PlanEdge, type PlanStep, resolveValue } from './plan.ts';
 import type { OpenStep, RunError } from './run.ts';
 import type { Outcome, PauseSpec } from './step-type.ts';
 
 type Completion = Extract<Outcome, { kind: 'complete' }>;
-type Ending = { kind: 'completed'; on: readonly string[]; rejected: boolean } | { kind: 'failed' } | { kind: 'timed-out' };
+type Ending =
+  | { kind: 'completed'; on: readonly string[]; rejected: boolean }
+  | { kind: 'failed' }
+  | { kind: 'timed-out' };
 
 /** Ends a step run with an output: records it, and follows its edges unless the run is being cancelled. */
-export function completeStep(draft: Draft, open: OpenStep, completion: Completion, extra: { input?: JsonObject | null; ranMs?: number; fields?: JsonObject | null } = {}): void {
+export function completeStep(
+  draft: Draft,
+  open: OpenStep,
+  completion: Completion,
+  extra: { input?: JsonObject | null; ranMs?: number; fields?: JsonObject | null } = {},
+): void {
   const step = draft.stepOf(open);
   const { fields = null, ...result } = extra;
   draft.before = [...draft.open.values()];
@@ -26,11 +34,22 @@ export function completeStep(draft: Draft, open: OpenStep, completion: Completio
   const rejected = completion.outcome === 'rejected';
   const names = [...(completion.on ?? []), ...(completion.outcome ? [completion.outcome] : [])];
   const followed = follow(draft, step, { kind: 'completed', on: names, rejected });
-  if (rejected && followed === 0) throw new RunFailure({ code: 'approval_rejected', message: `Step "${step.step.id}" was rejected`, step: step.step.id });
+  if (rejected && followed === 0)
+    throw new RunFailure({
+      code: 'approval_rejected',
+      message: `Step "${step.step.id}" was rejected`,
+      step: step.step.id,
+    });
 }
 
 /** Ends a step run for good without an output; without an edge that takes it, the run fails with the same error. */
-export function failStep(draft: Draft, open: OpenStep, error: RunError, kind: 'failed' | 'timed-out', ranMs?: number): void {
+export function failStep(
+  draft: Draft,
+  open: OpenStep,
+  error: RunError,
+  kind: 'failed' | 'timed-out',
+  ranMs?: number,
+): void {
   const step = draft.stepOf(open);
   draft.before = [...draft.open.values()];
   draft.event('step.failed', open, { code: error.code, message: error.message });
@@ -70,29 +89,43 @@ export function settleStep(draft: Draft, open: OpenStep): void {
   draft.settled += 1;
   let outcome: Outcome;
   try {
-    const { now } = draft.context;
-    const { scope } = draft;
-    outcome = step.type.settle!(step.step, { visit: open.visit, now, input: draft.state.input, resolve: (value) => resolveValue(step, value, scope) });
+    outcome = step.type.settle!(step.step, {
+      visit: open.visit,
+      now: draft.context.now,
+      input: draft.state.input,
+      resolve: (value) => resolveValue(step, value, draft.scope),
+    });
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    return failStep(draft, open, { code: 'expression_error', message: error.message }, 'failed');
+    failStep(draft, open, { code: 'expression_error', message: error.message }, 'failed');
+    return;
   }
+  record(draft, open, outcome);
+}
+
+function record(draft: Draft, open: OpenStep, outcome: Outcome): void {
   switch (outcome.kind) {
     case 'complete':
-      return completeStep(draft, open, outcome);
+      completeStep(draft, open, outcome);
+      break;
     case 'pause':
-      return pauseStep(draft, open, outcome.pause);
+      pauseStep(draft, open, outcome.pause);
+      break;
     case 'sleep':
       draft.event('step.paused', open, { until: new Date(outcome.untilMs).toISOString() });
       draft.moveStep(open, { status: 'waiting', awaits: 'time', dueAt: outcome.untilMs });
-      return;
+      break;
     case 'end':
-      draft.before = [...draft.open.values()];
-      draft.event('step.completed', open);
-      draft.closeStep(open, 'completed', { output: outcome.result ?? null });
-      if (outcome.status === 'failed') return failRun(draft, { code: 'flow_failed', message: 'The flow ended as failed', ...outcome.error, step: step.step.id });
-      return finishRun(draft, outcome.result);
+      endFlow(draft, open, outcome);
   }
+}
+
+function endFlow(draft: Draft, open: OpenStep, { status, result, error }: Extract<Outcome, { kind: 'end' }>): void {
+  draft.before = [...draft.open.values()];
+  draft.event('step.completed', open);
+  draft.closeStep(open, 'completed', { output: result ?? null });
+  if (status === 'completed') finishRun(draft, result);
+  else failRun(draft, { code: 'flow_failed', message: 'The flow ended as failed', ...error, step: open.step });
 }
 
 /** Makes `target` pending, as a new visit or by merging into the arrival that already waits. */
@@ -100,8 +133,18 @@ export function enterStep(draft: Draft, target: PlanStep, urgent = false): OpenS
   const { id } = target.step;
   const waiting = pending(draft).find((open) => open.step === id);
   if (waiting) return urgent ? draft.moveStep(waiting, { urgent: true }) : waiting;
-  if ((draft.state.visits[id] ?? 0) >= target.maxVisits) throw new RunFailure({ code: 'max_visits_exceeded', message: `Step "${id}" was entered more than ${target.maxVisits} times; give the loop an exit or raise its maxVisits`, step: id });
-  if (draft.state.stepRuns >= LIMITS.stepRunsPerRun) throw new RunFailure({ code: 'too_many_steps', message: `The run needs more than ${LIMITS.stepRunsPerRun} step runs; split it into several runs`, step: id });
+  if ((draft.state.visits[id] ?? 0) >= target.maxVisits)
+    throw new RunFailure({
+      code: 'max_visits_exceeded',
+      message: `Step "${id}" was entered more than ${target.maxVisits} times; give the loop an exit or raise its maxVisits`,
+      step: id,
+    });
+  if (draft.state.stepRuns >= LIMITS.stepRunsPerRun)
+    throw new RunFailure({
+      code: 'too_many_steps',
+      message: `The run needs more than ${LIMITS.stepRunsPerRun} step runs; split it into several runs`,
+      step: id,
+    });
   const open = openVisit(draft, target);
   return urgent ? draft.moveStep(open, { urgent: true }) : open;
 }
@@ -120,7 +163,10 @@ export function openVisit(draft: Draft, target: PlanStep): OpenStep {
 
 export function queueStep(draft: Draft, open: OpenStep): void {
   const step = draft.stepOf(open);
-  draft.moveStep(open, { status: 'queued', ...(step.retry.budgetMs === undefined ? {} : { since: draft.context.now }) });
+  draft.moveStep(open, {
+    status: 'queued',
+    ...(step.retry.budgetMs === undefined ? {} : { since: draft.context.now }),
+  });
 }
 
 function follow(draft: Draft, from: PlanStep, ending: Ending): number {
@@ -132,14 +178,19 @@ function follow(draft: Draft, from: PlanStep, ending: Ending): number {
 function chooseEdges(draft: Draft, from: PlanStep, ending: Ending): PlanEdge[] {
   const candidates = from.out.filter((edge) => applies(edge, from, ending));
   if (candidates.length === 0) return [];
-  const { scope } = draft;
+  let scope: Scope | undefined;
   const holds = (edge: PlanEdge) => {
     if (edge.condition === null) return true;
+    scope ??= draft.scope;
     try {
       return isTruthy(edge.condition.evaluate(scope));
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      throw new RunFailure({ code: 'expression_error', message: `The condition of the edge to "${edge.to.step.id}" failed: ${error.message}`, step: from.step.id });
+      throw new RunFailure({
+        code: 'expression_error',
+        message: `The condition of the edge to "${edge.to.step.id}" failed: ${error.message}`,
+        step: from.step.id,
+      });
     }
   };
   let chosen = candidates.filter((edge) => !edge.edge.default && holds(edge));
@@ -150,7 +201,8 @@ function chooseEdges(draft: Draft, from: PlanStep, ending: Ending): PlanEdge[] {
 function applies(edge: PlanEdge, from: PlanStep, ending: Ending): boolean {
   const { on } = edge.edge;
   if (ending.kind === 'failed') return on === 'error';
-  if (ending.kind === 'timed-out') return on === (from.out.some((other) => other.edge.on === 'timeout') ? 'timeout' : 'error');
+  if (ending.kind === 'timed-out')
+    return on === (from.out.some((other) => other.edge.on === 'timeout') ? 'timeout' : 'error');
   if (edge.fault) return false;
   if (on !== undefined) return ending.on.includes(on);
   return !ending.rejected || edge.condition !== null;
@@ -189,7 +241,13 @@ function pauseStep(draft: Draft, open: OpenStep, spec: PauseSpec): void {
   const dueAt = spec.dueInMs === undefined ? undefined : draft.context.now + spec.dueInMs;
   const due = dueAt === undefined ? {} : { dueAt };
   draft.event('step.paused', open, { pauseId, type: spec.type });
-  draft.moveStep(open, { status: 'waiting', awaits: 'person', pauseId, ...(spec.assignees ? { assignees: spec.assignees } : {}), ...due });
+  draft.moveStep(open, {
+    status: 'waiting',
+    awaits: 'person',
+    pauseId,
+    ...(spec.assignees ? { assignees: spec.assignees } : {}),
+    ...due,
+  });
   draft.openPause({ id: pauseId, step: open.step, visit: open.visit, spec, ...due });
 }
 
@@ -200,8 +258,13 @@ function mergeIntoData(draft: Draft, step: PlanStep, output: Json, fields: JsonO
   const own = outputKey !== undefined ? { [outputKey]: output } : mergesOutput && isJsonObject(output) ? output : null;
   const patch = mergesOutput ? { ...own } : { ...fields, ...own };
   if (Object.keys(patch).length === 0) return;
-  if (Buffer.byteLength(JSON.stringify({ ...draft.state.data, ...patch })) <= MAX_DATA_BYTES) return draft.patchData(patch);
-  throw new RunFailure({ code: 'data_too_large', message: `The run's data grew beyond ${MAX_DATA_BYTES} bytes; keep big outputs out of it with outputKey or as files`, step: step.step.id });
+  if (Buffer.byteLength(JSON.stringify({ ...draft.state.data, ...patch })) > MAX_DATA_BYTES)
+    throw new RunFailure({
+      code: 'data_too_large',
+      message: `The run's data grew beyond ${MAX_DATA_BYTES} bytes; keep big outputs out of it with outputKey or as files`,
+      step: step.step.id,
+    });
+  draft.patchData(patch);
 }
 
 function pending(draft: Draft): OpenStep[] {

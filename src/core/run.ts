@@ -4,7 +4,15 @@
 import type { Json, JsonObject } from './json.ts';
 
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'held' | 'completed' | 'failed' | 'cancelled';
-export type StepRunStatus = 'pending' | 'queued' | 'running' | 'waiting' | 'completed' | 'failed' | 'skipped' | 'cancelled';
+export type StepRunStatus =
+  | 'pending'
+  | 'queued'
+  | 'running'
+  | 'waiting'
+  | 'completed'
+  | 'failed'
+  | 'skipped'
+  | 'cancelled';
 export type OpenStatus = 'pending' | 'queued' | 'running' | 'waiting';
 
 export const FINISHED: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'cancelled']);

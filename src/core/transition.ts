@@ -28,8 +28,20 @@ export interface AttemptError {
 export type Command =
   | ({ type: 'claim'; input: JsonObject | null } & StepRef)
   | ({ type: 'complete'; fence: number | null; output: Json; input?: JsonObject | null; ranMs?: number } & StepRef)
-  | ({ type: 'fail-attempt'; fence: number | null; error: AttemptError; /** 0–1, drawn once for the jitter. */ random: number; ranMs?: number } & StepRef)
-  | ({ type: 'expire-lease'; fence: number; /** Given back by a worker that stops: no lost claim. */ released?: boolean } & StepRef)
+  | ({
+      type: 'fail-attempt';
+      fence: number | null;
+      error: AttemptError;
+      /** 0–1, drawn once for the jitter. */
+      random: number;
+      ranMs?: number;
+    } & StepRef)
+  | ({
+      type: 'expire-lease';
+      fence: number;
+      /** Given back by a worker that stops: no lost claim. */
+      released?: boolean;
+    } & StepRef)
   | ({ type: 'settle' } & StepRef)
   | ({ type: 'wake' } & StepRef)
   | { type: 'answer'; answer: Answer; step?: string; pauseId?: string }
@@ -46,7 +58,15 @@ export type Verdict =
 type Legality = 'accept' | 'already' | 'refused';
 type Accepts = Readonly<Record<RunStatus, Legality>>;
 
-const WHILE_ACTIVE: Accepts = { queued: 'accept', running: 'accept', waiting: 'accept', held: 'accept', completed: 'refused', failed: 'refused', cancelled: 'refused' };
+const WHILE_ACTIVE: Accepts = {
+  queued: 'accept',
+  running: 'accept',
+  waiting: 'accept',
+  held: 'accept',
+  completed: 'refused',
+  failed: 'refused',
+  cancelled: 'refused',
+};
 
 /** Which commands a run takes in which status; what the step run itself allows comes after. */
 export const ACCEPTS: Readonly<Record<CommandType, Accepts>> = {
@@ -93,7 +113,11 @@ export function decideStart(plan: Plan, run: NewRun, context: DecisionContext): 
 export function decide(plan: Plan, state: RunState, command: Command, context: DecisionContext): Verdict {
   const legality = ACCEPTS[command.type][state.status];
   if (legality === 'already') return { kind: 'already' };
-  if (legality === 'refused') return refuse(FINISHED.has(state.status) ? 'run_finished' : 'conflict', `The run is ${state.status} and takes no "${command.type}"`);
+  if (legality === 'refused')
+    return refuse(
+      FINISHED.has(state.status) ? 'run_finished' : 'conflict',
+      `The run is ${state.status} and takes no "${command.type}"`,
+    );
   const draft = new Draft(plan, state, context);
   const refusal = act(draft, command);
   return refusal ?? { kind: 'accepted', decision: draft.decision() };
@@ -126,7 +150,11 @@ function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | 
       const lost = findLostClaim(draft, open, null);
       if (lost) return lost;
       draft.event('step.started', open, { attempt: open.attempt });
-      draft.moveStep(withoutDue(open), { status: 'running', fence: open.fence + 1 }, { input: command.input });
+      draft.moveStep(
+        withoutDue(open),
+        { status: 'running', fence: open.fence + 1 },
+        command.input === null ? {} : { input: command.input },
+      );
       settleStatus(draft, true);
       return null;
     }
@@ -134,7 +162,14 @@ function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | 
       const lost = findLostClaim(draft, open, command.fence);
       if (lost) return lost;
       const { input, ranMs } = command;
-      apply(draft, () => completeStep(draft, open, { kind: 'complete', output: command.output }, { ...(input === undefined ? {} : { input }), ...(ranMs === undefined ? {} : { ranMs }) }));
+      apply(draft, () =>
+        completeStep(
+          draft,
+          open,
+          { kind: 'complete', output: command.output },
+          { ...(input === undefined ? {} : { input }), ...(ranMs === undefined ? {} : { ranMs }) },
+        ),
+      );
       return null;
     }
     case 'fail-attempt':
@@ -142,7 +177,8 @@ function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | 
     case 'expire-lease':
       return findLostClaim(draft, open, command.fence) ?? expireLease(draft, open, command.released ?? false);
     case 'settle':
-      if (open.status !== 'queued' || !step.type.settle) return refuse('step_not_open', 'The step does not wait to be settled');
+      if (open.status !== 'queued' || !step.type.settle)
+        return refuse('step_not_open', 'The step does not wait to be settled');
       apply(draft, () => settleStep(draft, open));
       return null;
     case 'wake':
@@ -150,7 +186,12 @@ function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | 
   }
 }
 
-function failAttempt(draft: Draft, step: PlanStep, open: OpenStep, { error, random, ranMs }: Extract<Command, { type: 'fail-attempt' }>): null {
+function failAttempt(
+  draft: Draft,
+  step: PlanStep,
+  open: OpenStep,
+  { error, random, ranMs }: Extract<Command, { type: 'fail-attempt' }>,
+): null {
   const { now } = draft.context;
   const asked = error.retryAfterMs ?? Number.NaN;
   // What a handler asks for is only as good as its author: NaN, below zero and beyond a year are no due times.
@@ -161,14 +202,24 @@ function failAttempt(draft: Draft, step: PlanStep, open: OpenStep, { error, rand
   if (!error.retryable || open.attempt >= step.retry.attempts || !inBudget || stopping) {
     apply(draft, () => {
       draft.event('attempt.failed', open, detail);
-      failStep(draft, open, { code: error.code, message: error.message }, error.timedOut ? 'timed-out' : 'failed', ranMs);
+      failStep(
+        draft,
+        open,
+        { code: error.code, message: error.message },
+        error.timedOut ? 'timed-out' : 'failed',
+        ranMs,
+      );
     });
     return null;
   }
   draft.event('attempt.failed', open, { ...detail, retryInMs: delayMs });
   const epoch = open.epoch + (error.definite ? 1 : 0);
   const result = { error: { code: error.code, message: error.message }, ...(error.definite ? { input: null } : {}) };
-  draft.moveStep(open, { status: 'queued', attempt: open.attempt + 1, fence: open.fence + 1, epoch, dueAt: now + delayMs }, result);
+  draft.moveStep(
+    open,
+    { status: 'queued', attempt: open.attempt + 1, fence: open.fence + 1, epoch, dueAt: now + delayMs },
+    result,
+  );
   settleStatus(draft, true);
   return null;
 }
@@ -178,7 +229,12 @@ function expireLease(draft: Draft, open: OpenStep, released: boolean): null {
   apply(draft, () => {
     draft.event('lease.expired', open, released ? { released } : { lost });
     if (lost >= LIMITS.lostClaims) {
-      failStep(draft, open, { code: 'worker_lost', message: `The step lost its worker ${lost} times; it may be what stops them` }, 'failed');
+      failStep(
+        draft,
+        open,
+        { code: 'worker_lost', message: `The step lost its worker ${lost} times; it may be what stops them` },
+        'failed',
+      );
     } else if (draft.state.cancellation?.stage === 'stopping') {
       draft.closeStep(open, 'cancelled');
     } else {
@@ -190,10 +246,13 @@ function expireLease(draft: Draft, open: OpenStep, released: boolean): null {
 
 function wake(draft: Draft, step: PlanStep, open: OpenStep): Verdict | null {
   const { now } = draft.context;
-  if (open.status !== 'waiting' || open.dueAt === undefined) return refuse('step_not_open', 'The step waits for no time');
+  if (open.status !== 'waiting' || open.dueAt === undefined)
+    return refuse('step_not_open', 'The step waits for no time');
   if (open.dueAt > now) return refuse('not_due', 'The step is not due yet');
   if (open.awaits === 'time') {
-    apply(draft, () => completeStep(draft, open, { kind: 'complete', output: { wokeAt: new Date(now).toISOString() } }));
+    apply(draft, () =>
+      completeStep(draft, open, { kind: 'complete', output: { wokeAt: new Date(now).toISOString() } }),
+    );
     return null;
   }
   const reply = step.type.expire?.(step.step, { now })?.answer;
@@ -228,16 +287,27 @@ function answer(draft: Draft, command: Extract<Command, { type: 'answer' }>): Ve
 }
 
 /** The one open pause an answer is for; several of its type need a `stepId` or `pauseId`. */
-function findPause(draft: Draft, { answer, step, pauseId }: Extract<Command, { type: 'answer' }>): { open: OpenStep; step: PlanStep } | Verdict {
+function findPause(
+  draft: Draft,
+  { answer, step, pauseId }: Extract<Command, { type: 'answer' }>,
+): { open: OpenStep; step: PlanStep } | Verdict {
   const paused = [...draft.open.values()].filter((open) => open.awaits === 'person');
   if (paused.length === 0) return refuse('run_not_paused', 'The run is not paused: it waits for nobody');
-  const named = paused.filter((open) => (step === undefined || open.step === step) && (pauseId === undefined || open.pauseId === pauseId));
-  if (named.length === 0) return refuse('already_answered', `This pause is not open any more; open now: ${listPauses(paused)}`);
+  const named = paused.filter(
+    (open) => (step === undefined || open.step === step) && (pauseId === undefined || open.pauseId === pauseId),
+  );
+  if (named.length === 0)
+    return refuse('already_answered', `This pause is not open any more; open now: ${listPauses(paused)}`);
   const wanted = answer.type === 'collect_inputs' ? 'collect-inputs' : 'request-user-action';
   const fitting = named.filter((open) => draft.stepOf(open).type.type === wanted);
-  if (fitting.length === 0) return refuse('run_not_paused', `The run does not wait for "${answer.type}"; open now: ${listPauses(paused)}`);
+  if (fitting.length === 0)
+    return refuse('run_not_paused', `The run does not wait for "${answer.type}"; open now: ${listPauses(paused)}`);
   if (fitting.length > 1) {
-    return refuse('ambiguous_pause', 'Several pauses of this type are open: say which with stepId or pauseId', fitting.map((open) => ({ pointer: '/stepId', message: `${open.step} (pauseId ${open.pauseId})` })));
+    return refuse(
+      'ambiguous_pause',
+      'Several pauses of this type are open: say which with stepId or pauseId',
+      fitting.map((open) => ({ pointer: '/stepId', message: `${open.step} (pauseId ${open.pauseId})` })),
+    );
   }
   return { open: fitting[0]!, step: draft.stepOf(fitting[0]!) };
 }
@@ -245,7 +315,11 @@ function findPause(draft: Draft, { answer, step, pauseId }: Extract<Command, { t
 function cancel(draft: Draft, reason: string | undefined): Verdict | null {
   if (draft.state.cancellation?.stage) return { kind: 'already' };
   draft.state.interrupted = [...draft.open.values()];
-  draft.state.cancellation = { ...cancellation(draft, 'cancel', reason), stage: 'stopping', dueAt: draft.context.now + LIMITS.cancelGraceMs };
+  draft.state.cancellation = {
+    ...cancellation(draft, 'cancel', reason),
+    stage: 'stopping',
+    dueAt: draft.context.now + LIMITS.cancelGraceMs,
+  };
   apply(draft, () => {
     draft.event('run.cancel_requested', null, reason === undefined ? undefined : { reason });
     closeAll(draft, (open) => open.status === 'running');
@@ -291,7 +365,10 @@ function proceedCancellation(draft: Draft): void {
   const { cancellation } = draft.state;
   if (!cancellation?.stage || draft.open.size > 0 || draft.isOver) return;
   const { onCancel } = draft.plan;
-  if (cancellation.stage === 'cleaning-up' || !onCancel) return cancelRun(draft);
+  if (cancellation.stage === 'cleaning-up' || !onCancel) {
+    cancelRun(draft);
+    return;
+  }
   draft.event('run.cleanup_started', null, { step: onCancel.step.id });
   draft.state.cancellation = { ...cancellation, stage: 'cleaning-up', dueAt: draft.context.now + LIMITS.cancelGraceMs };
   queueStep(draft, openVisit(draft, onCancel));
@@ -311,11 +388,17 @@ function settleStatus(draft: Draft, hasStarted: boolean): void {
 /** Why the step run is not the asker's to work on: by the claim with `fence`, or, without one, as one that is queued and due. */
 function findLostClaim(draft: Draft, open: OpenStep, fence: number | null): Verdict | null {
   if (fence === null) {
-    if (open.status !== 'queued' || draft.stepOf(open).type.settle) return refuse('claim_lost', `The step is ${open.status} and waits for no worker`);
-    return open.dueAt !== undefined && open.dueAt > draft.context.now ? refuse('not_due', 'The retry is not due yet') : null;
+    if (open.status !== 'queued' || draft.stepOf(open).type.settle)
+      return refuse('claim_lost', `The step is ${open.status} and waits for no worker`);
+    return open.dueAt !== undefined && open.dueAt > draft.context.now
+      ? refuse('not_due', 'The retry is not due yet')
+      : null;
   }
   if (open.status === 'running' && open.fence === fence) return null;
-  return refuse('claim_lost', `The claim with fence ${fence} is over; the step is ${open.status} with fence ${open.fence}`);
+  return refuse(
+    'claim_lost',
+    `The claim with fence ${fence} is over; the step is ${open.status} with fence ${open.fence}`,
+  );
 }
 
 function withoutDue({ dueAt: _dueAt, ...open }: OpenStep): OpenStep {

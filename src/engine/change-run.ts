@@ -20,6 +20,7 @@ import type { Change } from '../store/commit-statement.ts';
 import type { Committed } from '../store/commit.ts';
 import { hasFailpoints, reach } from '../failpoints.ts';
 import type { Engine, RememberedRun } from './engine.ts';
+import { unavailable, withPatience } from './patience.ts';
 
 /** The run as the command left it, or why the command does not apply. */
 export type Changed = { kind: 'accepted' | 'already'; state: RunState } | Extract<Verdict, { kind: 'refused' }>;
@@ -43,6 +44,8 @@ export interface ChangeOptions {
 
 const SYSTEM_USER = 'system';
 const REQUEST_PATIENCE_MS = 2_000;
+/** A caller is answered this long after its patience ends at the latest, even when Postgres has gone silent. */
+const MARGIN_MS = 500;
 const MAX_STALE = 3;
 const MAX_FOLDED = 256;
 /** Between two looks for a Postgres that is away; the committer has its own pauses. */
@@ -58,7 +61,7 @@ export function systemActor(workspaceId = ''): Actor {
  * not take the change within `patienceMs`; the change may then still have happened.
  */
 export function changeRun(engine: Engine, runId: string, command: Command, { actor, patienceMs = REQUEST_PATIENCE_MS }: ChangeOptions): Promise<Changed> {
-  return new Promise((resolve, reject) => {
+  const changed = new Promise<Changed>((resolve, reject) => {
     const waiting: Waiting = { command, actor, commandId: randomUUID(), deadline: Date.now() + patienceMs, resolve, reject };
     const mailbox = engine.mailboxes.get(runId);
     if (mailbox) {
@@ -69,6 +72,7 @@ export function changeRun(engine: Engine, runId: string, command: Command, { act
       void emptyMailbox(engine, runId, opened);
     }
   });
+  return actor.userId === SYSTEM_USER ? changed : withPatience(changed, patienceMs + MARGIN_MS);
 }
 
 async function emptyMailbox(engine: Engine, runId: string, mailbox: Mailbox): Promise<void> {
@@ -78,7 +82,7 @@ async function emptyMailbox(engine: Engine, runId: string, mailbox: Mailbox): Pr
       await changeTogether(engine, runId, together);
     } catch (error) {
       engine.remembered.delete(runId);
-      const reported = isTransient(error) ? new AppError('unavailable', 'The database is away; try again', [], { cause: error }) : error;
+      const reported = isTransient(error) ? unavailable(error) : error;
       for (const waiting of together) waiting.reject(reported);
     }
   }

@@ -20,6 +20,8 @@ export class Claims {
   readonly #engine: Engine;
   readonly #heartbeatMs: number;
   readonly #held = new Map<string, HeldClaim>();
+  /** How many claims are held of each run: a hint is mostly about a run of somebody else's. */
+  readonly #runs = new Map<string, number>();
   readonly #stopWatching: () => void;
   readonly #check: NodeJS.Timeout;
   #renewedAt = performance.now();
@@ -41,16 +43,20 @@ export class Claims {
   hold(claim: HeldClaim): void {
     if (this.#held.size === 0) this.#renewedAt = performance.now();
     this.#held.set(key(claim), claim);
+    this.#runs.set(claim.runId, (this.#runs.get(claim.runId) ?? 0) + 1);
   }
 
   drop(claim: Claim): void {
-    this.#held.delete(key(claim));
+    if (!this.#held.delete(key(claim))) return;
+    const left = this.#runs.get(claim.runId)! - 1;
+    if (left > 0) this.#runs.set(claim.runId, left);
+    else this.#runs.delete(claim.runId);
   }
 
   /** Gives every claim back, so that other workers take the steps at once; they count as not lost. */
   async release(): Promise<void> {
     const held = [...this.#held.values()];
-    this.#held.clear();
+    for (const claim of held) this.drop(claim);
     for (const claim of held) claim.abort('lost');
     const released = held.map(({ runId, step, visit, fence }) =>
       changeRun(this.#engine, runId, { type: 'expire-lease', step, visit, fence, released: true }, { actor: systemActor() }).catch(() => {}),
@@ -65,7 +71,7 @@ export class Claims {
 
   /** A run with a step of ours changed; most often by ourselves, so look a moment later, once for all. */
   #hear(runId: string): void {
-    if (this.#checkSoon || ![...this.#held.values()].some((claim) => claim.runId === runId)) return;
+    if (this.#checkSoon || !this.#runs.has(runId)) return;
     this.#checkSoon = true;
     setTimeout(() => {
       this.#checkSoon = false;

@@ -103,5 +103,17 @@ async function loadDefinitions(db: Database, keys: string[]): Promise<Map<string
 }
 
 function estimateBytes({ state }: RememberedRun): number {
-  return 1_000 + 200 * state.open.length + 2 * JSON.stringify(state.data).length + 2 * JSON.stringify(state.outputs).length;
+  return 1_000 + 200 * state.open.length + 2 * (measure(state.data) + measure(state.outputs));
+}
+
+/** States are never changed in place, so what was measured once stays true of the object. */
+const measured = new WeakMap<object, number>();
+
+function measure(value: object): number {
+  let length = measured.get(value);
+  if (length === undefined) {
+    length = JSON.stringify(value).length;
+    measured.set(value, length);
+  }
+  return length;
 }

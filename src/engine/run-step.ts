@@ -150,6 +150,7 @@ type Resolved = { ok: true; value: JsonObject | null } | { ok: false; error: Att
 /** Fills in the step's templates; what cannot be filled in fails the attempt for good. */
 async function resolveStepInput(engine: Engine, { run, step }: Found): Promise<Resolved> {
   const { inputReads } = step;
+  if (step.parsed.size === 0) return { ok: true, value: null };
   const hasReads = inputReads === 'all' || inputReads.size > 0;
   const outputs = hasReads ? await loadOutputs(engine.db.pool, run.state.id, inputReads) : {};
   try {

@@ -9,11 +9,11 @@ import { findJsonProblems, type JsonObject } from '../core/json.ts';
 import type { Actor } from '../core/run.ts';
 import { decideStart } from '../core/transition.ts';
 import { reach } from '../failpoints.ts';
-import { isTransient } from '../store/db.ts';
 import { type DefinitionRow, resolveVersion } from '../store/definitions.ts';
 import { findRunByOrigin } from '../store/runs.ts';
 import { finishCommit } from './change-run.ts';
 import type { Engine } from './engine.ts';
+import { withPatience } from './patience.ts';
 
 export interface StartRequest {
   actor: Actor;
@@ -31,9 +31,15 @@ export interface StartRequest {
 }
 
 const PATIENCE_MS = 2_000;
+/** Beyond the committer's patience, for whatever is read before it. */
+const MARGIN_MS = 500;
 
 /** Throws `workflow_not_found`, `version_not_found`, `workflow_archived`, `invalid_input`, `unavailable`. */
-export async function startRun(engine: Engine, request: StartRequest): Promise<{ runId: string }> {
+export function startRun(engine: Engine, request: StartRequest): Promise<{ runId: string }> {
+  return withPatience(start(engine, request), PATIENCE_MS + MARGIN_MS);
+}
+
+async function start(engine: Engine, request: StartRequest): Promise<{ runId: string }> {
   const { actor, trigger, origin = null } = request;
   const definition = await engine.loadDefinition(`${actor.workspaceId}/${request.workflow}`);
   if (!definition) throw new AppError('workflow_not_found', `Workflow "${request.workflow}" does not exist`);
@@ -44,11 +50,9 @@ export async function startRun(engine: Engine, request: StartRequest): Promise<{
   const id = newId();
   const run = { id, workspaceId: actor.workspaceId, definitionId: definition.id, version, input, context: request.context ?? {} };
   const decision = decideStart(plan, run, { now: engine.clock.now(), actor, commandId: randomUUID(), newId });
-  const start = { trigger, owner: actor.userId, origin };
+  const origins = { trigger, owner: actor.userId, origin };
   reach('start.before_commit');
-  const committed = await engine.committer.commit({ decision, expectedSeq: 0, start }, Date.now() + PATIENCE_MS).catch((error) => {
-    throw isTransient(error) ? new AppError('unavailable', 'The database is away; try again', [], { cause: error }) : error;
-  });
+  const committed = await engine.committer.commit({ decision, expectedSeq: 0, start: origins }, Date.now() + PATIENCE_MS);
   if (committed === 'committed') {
     reach('start.after_commit');
     finishCommit(engine, decision, 'all');

@@ -4,7 +4,7 @@
 // oldest few are looked at, and seldom.
 
 import type { Command } from '../core/transition.ts';
-import { countBacklog, type DueStep, type Handled, listDueRuns, listDueWaits, listExpiredLeases, nextDispatch, takeForOffer } from '../store/step-runs.ts';
+import { countBacklog, type DueStep, findNextDue, type Handled, listDueRuns, listDueWaits, listExpiredLeases, nextDispatch, takeForOffer } from '../store/step-runs.ts';
 import { type SweepLock, takeSweepLock } from '../store/sweep-lock.ts';
 import { reach } from '../failpoints.ts';
 import { changeRun, systemActor } from './change-run.ts';
@@ -49,7 +49,10 @@ export function createSweeper(engine: Engine): Sweeper {
     try {
       lock = await takeSweepLock(pool, engine.leaseMs);
       if (!lock) return false;
-      if (wasAway) expireAfter = Date.now() + engine.leaseMs;
+      if (wasAway) {
+        expireAfter = Date.now() + engine.leaseMs;
+        engine.log.info('sweeping again');
+      }
       wasAway = false;
       await engine.clock.sync();
       if (Date.now() >= expireAfter) await expireLeases();
@@ -59,9 +62,9 @@ export function createSweeper(engine: Engine): Sweeper {
       await lock.release();
       return true;
     } catch (error) {
-      wasAway = true;
       lock?.abandon();
-      engine.log.warn({ error: String(error) }, 'a sweep was cut short; the next one goes on');
+      if (!wasAway) engine.log.warn({ error: String(error) }, 'a sweep was cut short: Postgres is away or busy; trying again until it is back');
+      wasAway = true;
       return true;
     } finally {
       endTimer();
@@ -87,6 +90,8 @@ export function createSweeper(engine: Engine): Sweeper {
       () => listDueRuns(pool, COMMANDS),
       (runId) => command(runId, { type: 'expire-run' }),
     );
+    const next = await findNextDue(pool);
+    if (next !== null) engine.dueTimer.arm(next);
   }
 
   async function command(runId: string, wanted: Command): Promise<void> {
@@ -149,7 +154,7 @@ export function createSweeper(engine: Engine): Sweeper {
     if (stopped) return;
     timer = setTimeout(
       () => {
-        running = sweep().finally(() => plan(everyMs));
+        running = Promise.all([running, sweep().finally(() => plan(everyMs))]);
       },
       everyMs * (0.75 + Math.random() / 2),
     );
@@ -160,7 +165,7 @@ export function createSweeper(engine: Engine): Sweeper {
     fireDue,
     start(everyMs) {
       engine.dueTimer.start(() => {
-        running = fireDue().catch((error) => engine.log.warn({ error: String(error) }, 'due steps could not be fired'));
+        running = Promise.all([running, fireDue().catch((error) => engine.log.debug({ error: String(error) }, 'due steps are left to the sweep'))]);
       });
       running = sweep().finally(() => plan(everyMs));
     },

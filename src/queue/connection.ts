@@ -48,9 +48,13 @@ export async function openQueues(config: QueueConfig, options: Options): Promise
 
 async function openOnRedis({ stepQueues, queuePrefix: prefix }: QueueConfig, url: string, { log, onAddFailed }: Options): Promise<Queues> {
   const open: Redis[] = [];
+  let lastError = 'no connection yet';
   const connect = (settings: Settings) => {
     const redis = new Redis(url, { ...settings, retryStrategy });
-    redis.on('error', (error) => log.debug({ error: error.message }, 'redis connection'));
+    redis.on('error', (error) => {
+      lastError = error.message || String(error);
+      log.debug({ error: lastError }, 'redis connection');
+    });
     open.push(redis);
     return redis;
   };
@@ -72,7 +76,7 @@ async function openOnRedis({ stepQueues, queuePrefix: prefix }: QueueConfig, url
       workers.push(worker);
       return worker;
     },
-    probe: () => probeRedis(producer),
+    probe: () => probeRedis(producer, () => lastError),
     async close() {
       await Promise.all(workers.map((worker) => worker.close(true)));
       await Promise.allSettled(queues.map((queue) => queue.close()));
@@ -135,7 +139,7 @@ function watchConnection(redis: Redis, log: Logger): () => void {
 }
 
 /** Redis at least 6.2, and `maxmemory-policy noeviction`: an evicted job would be handed out without its ids. */
-async function probeRedis(redis: Redis): Promise<{ ok: boolean; message?: string }> {
+async function probeRedis(redis: Redis, lastError: () => string): Promise<{ ok: boolean; message?: string }> {
   try {
     await waitUntilConnected(redis);
     const info = await redis.info();
@@ -146,7 +150,8 @@ async function probeRedis(redis: Redis): Promise<{ ok: boolean; message?: string
     if (policy !== 'noeviction') return { ok: false, message: `Redis has maxmemory-policy ${policy}: set it to noeviction, or queued steps are evicted` };
     return { ok: true };
   } catch (error) {
-    return { ok: false, message: `Redis does not answer: ${error instanceof Error ? error.message : String(error)}` };
+    const reason = redis.status === 'ready' && error instanceof Error ? error.message : lastError();
+    return { ok: false, message: `Redis does not answer: ${reason}` };
   }
 }
 

@@ -30,14 +30,9 @@ const MAX_IN_FLIGHT = 1_000;
 
 /**
  * `attempts` is out of reach because Postgres owns exhaustion; the backoff strategy only hands on the delay that was
- * committed with the failed attempt. Failed jobs are kept a day for operators, never read by the engine.
+ * committed with the failed attempt. How long ended jobs are kept is the worker's setting: it need not travel with each.
  */
-const JOB_OPTIONS: JobsOptions = {
-  attempts: 1_000_000,
-  backoff: { type: 'committed' },
-  removeOnComplete: true,
-  removeOnFail: { age: 86_400, count: 5_000 },
-};
+const JOB_OPTIONS: JobsOptions = { attempts: 1_000_000, backoff: { type: 'committed' } };
 
 export function jobId({ runId, step, visit, dispatch }: StepJob): string {
   return `${runId}.${step}.${visit}.${dispatch}`;

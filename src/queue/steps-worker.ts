@@ -60,6 +60,9 @@ export const WORKER_SETTINGS = {
   maxStalledCount: 1_000_000,
   drainDelay: 5,
   runRetryDelay: 500,
+  removeOnComplete: { count: 0 },
+  /** For operators to look at; the engine never reads them. */
+  removeOnFail: { age: 86_400, count: 5_000 },
   settings: {
     backoffStrategy: (_attempts: number, _type?: string, error?: Error) => (error instanceof RetryError ? error.delayMs : 1_000),
   },

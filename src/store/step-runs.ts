@@ -78,6 +78,17 @@ export async function listDueWaits(client: Queryable, limit: number): Promise<(S
   return rows.map((row) => ({ runId: row.run_id, step: row.step_id, visit: row.visit }));
 }
 
+/** When the next wait or run is due that is not due yet, in epoch milliseconds. */
+export async function findNextDue(client: Queryable): Promise<number | null> {
+  const { rows } = await client.query<{ due_ms: number | null }>({
+    name: 'find-next-due',
+    text: `SELECT (extract(epoch FROM least(
+             (SELECT min(due_at) FROM step_runs WHERE status = 'waiting' AND due_at > now()),
+             (SELECT min(due_at) FROM runs WHERE due_at > now()))) * 1000)::float8 AS due_ms`,
+  });
+  return rows[0]!.due_ms;
+}
+
 /** Runs with a due time of their own: a cancellation whose patience is over. */
 export async function listDueRuns(client: Queryable, limit: number): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>({

@@ -5,7 +5,11 @@ import { ask, flow, wait, work } from '../support/core-flows.ts';
 import { given, START } from '../support/core-run.ts';
 
 const graph = flow('a > b, review, nap > j > end', { review: ask(), nap: wait(1_000) });
-const cleaned = flow('a > b, review > end; clean > after > end', { review: ask(), clean: work({ retry: { attempts: 2 } }) }, { onCancel: 'clean' });
+const cleaned = flow(
+  'a > b, review > end; clean > after > end',
+  { review: ask(), clean: work({ retry: { attempts: 2 } }) },
+  { onCancel: 'clean' },
+);
 
 describe('cancel', () => {
   it('"No running step and no onCancel → cancelled in the same commit"', () => {
@@ -21,7 +25,13 @@ describe('cancel', () => {
     const run = given(graph).work('a').claim('b').when({ type: 'cancel' }, 'ann');
     expect(run.status).to.equal('running');
     expect(run.open).to.deep.equal(['b running']);
-    expect(run.state.cancellation).to.deep.equal({ type: 'cancel', by: 'ann', at: START, stage: 'stopping', dueAt: START + 30_000 });
+    expect(run.state.cancellation).to.deep.equal({
+      type: 'cancel',
+      by: 'ann',
+      at: START,
+      stage: 'stopping',
+      dueAt: START + 30_000,
+    });
   });
 
   it('a step that was running may finish; its edges are not followed', () => {
@@ -33,7 +43,10 @@ describe('cancel', () => {
   });
 
   it('a step that fails while the run stops is not tried again, and its error edge is not followed', () => {
-    const run = given(flow('a > end; a -error> mend > end')).claim('a').when({ type: 'cancel' }).fail('a', { retryable: true });
+    const run = given(flow('a > end; a -error> mend > end'))
+      .claim('a')
+      .when({ type: 'cancel' })
+      .fail('a', { retryable: true });
     expect(run.status).to.equal('cancelled');
     expect(run.all).to.deep.equal(['a failed']);
   });
@@ -114,7 +127,9 @@ describe('onCancel', () => {
   });
 
   it('runs although the flow itself has used up its visits', () => {
-    const run = given(flow('clean > review > end', { clean: work({ maxVisits: 1 }), review: ask() }, { onCancel: 'clean' }));
+    const run = given(
+      flow('clean > review > end', { clean: work({ maxVisits: 1 }), review: ask() }, { onCancel: 'clean' }),
+    );
     run.work('clean').when({ type: 'cancel' });
     expect(run.open).to.deep.equal(['clean#2 queued']);
     expect(run.work('clean').status).to.equal('cancelled');
@@ -127,7 +142,9 @@ describe('terminate', () => {
     expect(run.status).to.equal('cancelled');
     expect(run.state.cancellation).to.deep.equal({ type: 'terminate', by: 'ann', at: START, reason: 'stuck' });
     expect(run.all).to.deep.equal(['a completed', 'b cancelled', 'review cancelled']);
-    expect(run.ask({ type: 'complete', step: 'b', visit: 1, fence: 1, output: {} })).to.include({ code: 'run_finished' });
+    expect(run.ask({ type: 'complete', step: 'b', visit: 1, fence: 1, output: {} })).to.include({
+      code: 'run_finished',
+    });
   });
 
   it('ends a cancellation that is under way, cleaning up included', () => {

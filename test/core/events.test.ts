@@ -11,10 +11,18 @@ const plain = { attempt: 1, fence: 0, epoch: 0, lost: 0 };
 
 describe('events', () => {
   it('"Each event\'s data lists the step runs it opened and closed"', () => {
-    const run = given(flow('a > t, b > end', { t: set({ x: 1 }) })).claim('a').work('a');
+    const run = given(flow('a > t, b > end', { t: set({ x: 1 }) }))
+      .claim('a')
+      .work('a');
     expect(run.ledger.events.map(({ seq, type, step, data }) => ({ seq, type, step, ...data }))).to.deep.equal([
       { seq: 1, type: 'run.created', step: null, opened: [{ step: 'a', visit: 1, status: 'queued' }] },
-      { seq: 2, type: 'step.started', step: 'a', detail: { attempt: 1 }, moved: [{ step: 'a', visit: 1, status: 'running', fence: 1 }] },
+      {
+        seq: 2,
+        type: 'step.started',
+        step: 'a',
+        detail: { attempt: 1 },
+        moved: [{ step: 'a', visit: 1, status: 'running', fence: 1 }],
+      },
       {
         seq: 3,
         type: 'step.completed',
@@ -61,7 +69,7 @@ describe('events', () => {
     expect(foldEvents([])).to.deep.equal([]);
   });
 
-  it('never hold outputs, which stand in the step\'s row', () => {
+  it("never hold outputs, which stand in the step's row", () => {
     const run = given(flow('a > b > end')).work('a', { secret: 'canary' });
     expect(JSON.stringify(run.ledger.events)).to.not.include('canary');
   });
@@ -74,7 +82,11 @@ describe('events', () => {
 
 describe('packed marks', () => {
   it('leave out what is at its beginning', () => {
-    expect(packMark({ step: 'a', visit: 1, status: 'queued', ...plain })).to.deep.equal({ step: 'a', visit: 1, status: 'queued' });
+    expect(packMark({ step: 'a', visit: 1, status: 'queued', ...plain })).to.deep.equal({
+      step: 'a',
+      visit: 1,
+      status: 'queued',
+    });
   });
 
   it('unpack to what was packed, also as JSON', () => {
@@ -96,8 +108,10 @@ describe('packed marks', () => {
       },
       { requiredKeys: ['step', 'visit', 'status', 'attempt', 'fence', 'epoch', 'lost'], noNullPrototype: true },
     );
-    fc.assert(fc.property(mark, (open) => {
-      expect(unpackMark(JSON.parse(JSON.stringify(packMark(open))))).to.deep.equal(open);
-    }));
+    fc.assert(
+      fc.property(mark, (open) => {
+        expect(unpackMark(JSON.parse(JSON.stringify(packMark(open))))).to.deep.equal(open);
+      }),
+    );
   });
 });

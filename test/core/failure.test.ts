@@ -11,13 +11,28 @@ describe('failure', () => {
     expect(run.open).to.include('j pending');
     run.fail('b', { code: 'no_such_customer', message: 'There is no such customer' });
     expect(run.status).to.equal('failed');
-    expect(run.state.error).to.deep.equal({ code: 'no_such_customer', message: 'There is no such customer', step: 'b' });
-    expect(run.all).to.deep.equal(['a completed', 'b failed', 'c cancelled', 'd completed', 'review cancelled', 'nap cancelled', 'j cancelled']);
+    expect(run.state.error).to.deep.equal({
+      code: 'no_such_customer',
+      message: 'There is no such customer',
+      step: 'b',
+    });
+    expect(run.all).to.deep.equal([
+      'a completed',
+      'b failed',
+      'c cancelled',
+      'd completed',
+      'review cancelled',
+      'nap cancelled',
+      'j cancelled',
+    ]);
     expect([...run.ledger.pauses.values()].map((pause) => pause.status)).to.deep.equal(['cancelled']);
   });
 
   it('"and the marking is kept as interrupted", the failed step and its attempts included', () => {
-    const run = given(flow('a > b, c, review > end', { review: ask() })).work('a').claim('c').claim('b');
+    const run = given(flow('a > b, c, review > end', { review: ask() }))
+      .work('a')
+      .claim('c')
+      .claim('b');
     const before = run.state.open;
     run.fail('b');
     expect(run.state.interrupted).to.deep.equal(before);
@@ -40,12 +55,23 @@ describe('failure', () => {
 
   it('tells it in order: the attempt, the step, the run, and nothing after', () => {
     const run = given(flow('a > end')).fail('a');
-    expect(run.eventTypes).to.deep.equal(['run.created', 'step.started a', 'attempt.failed a', 'step.failed a', 'run.failed']);
+    expect(run.eventTypes).to.deep.equal([
+      'run.created',
+      'step.started a',
+      'attempt.failed a',
+      'step.failed a',
+      'run.failed',
+    ]);
     expect(run.ledger.events.at(-1)?.data.detail).to.deep.equal({ code: 'broken', message: 'It broke', step: 'a' });
   });
 
   it('a failure that an error edge takes leaves the others alone, and the run without an error', () => {
-    const run = given(flow('a > b, c > end; b -error> mend > end')).work('a').claim('c').fail('b').work('c').work('mend');
+    const run = given(flow('a > b, c > end; b -error> mend > end'))
+      .work('a')
+      .claim('c')
+      .fail('b')
+      .work('c')
+      .work('mend');
     expect(run.status).to.equal('completed');
     expect(run.state.error).to.equal(null);
     expect(run.row('b').error).to.deep.equal({ code: 'broken', message: 'It broke' });
@@ -58,6 +84,8 @@ describe('failure', () => {
   });
 
   it('a condition that is no truth is false, not a failure', () => {
-    expect(given(flow('x -true> a; x -false> b; a, b > end', { x: check('data.missing.deeper > 1') })).open).to.deep.equal(['b queued']);
+    expect(
+      given(flow('x -true> a; x -false> b; a, b > end', { x: check('data.missing.deeper > 1') })).open,
+    ).to.deep.equal(['b queued']);
   });
 });

@@ -28,7 +28,9 @@ describe('joins', () => {
   });
 
   it('a branch that waits for a person or for time is waited for', () => {
-    const run = given(flow('a > b, review, nap > j > end', { review: ask(), nap: wait(1_000) })).work('a').work('b');
+    const run = given(flow('a > b, review, nap > j > end', { review: ask(), nap: wait(1_000) }))
+      .work('a')
+      .work('b');
     expect(run.open).to.deep.equal(['review waiting', 'nap waiting', 'j pending']);
     expect(run.wake('nap').open).to.deep.equal(['review waiting', 'j pending']);
     expect(run.status).to.equal('waiting');
@@ -76,7 +78,9 @@ describe('joins', () => {
     const branches = Array.from({ length: 1_000 }, (_, index) => `b${index}`);
     const run = given(flow(`a > ${branches.join(', ')} > j > end`)).work('a');
     expect(run.open).to.have.length(1_000);
-    const completed = branches.slice(1).map((step) => ({ type: 'complete' as const, step, visit: 1, fence: null, output: {} }));
+    const completed = branches
+      .slice(1)
+      .map((step) => ({ type: 'complete' as const, step, visit: 1, fence: null, output: {} }));
     run.together(completed);
     expect(run.open).to.deep.equal(['b0 queued', 'j pending']);
     expect(run.work('b0').open).to.deep.equal(['j queued']);
@@ -105,7 +109,14 @@ describe('joins: two parallel reviews, one of which sends back', () => {
     expect(run.open).to.deep.equal(['two pending', 'draft#2 queued']);
     run.work('draft').answer('one', 'approve').answer('two', 'approve');
     expect(run.open).to.deep.equal(['publish queued']);
-    expect(run.all).to.deep.equal(['draft completed', 'two completed', 'one completed', 'draft#2 completed', 'one#2 completed', 'publish queued']);
+    expect(run.all).to.deep.equal([
+      'draft completed',
+      'two completed',
+      'one completed',
+      'draft#2 completed',
+      'one#2 completed',
+      'publish queued',
+    ]);
   });
 
   it('sent back by the second: publishing waits for the second draft, and happens once', () => {
@@ -117,7 +128,9 @@ describe('joins: two parallel reviews, one of which sends back', () => {
   });
 
   it('any branch of the loop waits for the one that can send back, not only another review', () => {
-    const run = given(flow('draft > review, print > publish > end; review -reject> draft', { review: ask() })).work('draft');
+    const run = given(flow('draft > review, print > publish > end; review -reject> draft', { review: ask() })).work(
+      'draft',
+    );
     expect(run.open).to.deep.equal(['review waiting', 'print pending']);
   });
 });
@@ -131,7 +144,11 @@ describe('joins: any', () => {
     const { fence } = run.find('c');
     run.work('b');
     expect(run.open).to.deep.equal(['other queued', 'j queued']);
-    expect([run.row('c').status, run.row('review').status, run.row('nap').status]).to.deep.equal(['cancelled', 'cancelled', 'cancelled']);
+    expect([run.row('c').status, run.row('review').status, run.row('nap').status]).to.deep.equal([
+      'cancelled',
+      'cancelled',
+      'cancelled',
+    ]);
     expect([...run.ledger.pauses.values()].map(({ status }) => status)).to.deep.equal(['cancelled']);
     expect(run.row('c').fence).to.equal(fence + 1);
   });
@@ -147,6 +164,11 @@ describe('joins: any', () => {
     expect(run.open).to.deep.equal(['j queued']);
   });
 
+  it('cancels the others also when it is reached over an error edge', () => {
+    const run = given(flow('a > b, c > j > end; b -error> j', anyJoin)).work('a').fail('b');
+    expect(run.open).to.deep.equal(['j queued']);
+  });
+
   it('goes before branches that settle in the same decision arrive, and tells their end', () => {
     const run = given(flow('a > t, review, b > j > end', { ...anyJoin, t: set({ x: 1 }), review: ask() })).work('a');
     expect(run.open).to.deep.equal(['j queued']);
@@ -157,15 +179,25 @@ describe('joins: any', () => {
   it('a step that it cancelled in the same decision never comes back', () => {
     const run = given(flow('a > j, b, c > end; b, c > j', anyJoin)).work('a');
     expect(run.open).to.deep.equal(['j queued']);
-    expect(run.all).to.deep.equal(['a completed', 'j queued', 'b cancelled', 'c cancelled', 'end cancelled'].filter((one) => run.all.includes(one)));
+    expect(run.all).to.deep.equal(
+      ['a completed', 'j queued', 'b cancelled', 'c cancelled', 'end cancelled'].filter((one) => run.all.includes(one)),
+    );
   });
 });
 
 describe('joins: end-flow', () => {
   it('"ends the run and cancels what is still open"', () => {
-    const run = given(flow('a > b, c, review; b -true> stop; c, review > end; stop > end', { b: check('true'), review: ask() })).work('a');
+    const run = given(
+      flow('a > b, c, review; b -true> stop; c, review > end; stop > end', { b: check('true'), review: ask() }),
+    ).work('a');
     expect(run.open).to.deep.equal(['c queued', 'review waiting', 'stop queued']);
-    const direct = given(flow('a > quick; a > b, review; quick > out; b, review > end', { quick: set({ x: 1 }), review: ask(), out: end({ result: `\${data.x}` }) }));
+    const direct = given(
+      flow('a > quick; a > b, review; quick > out; b, review > end', {
+        quick: set({ x: 1 }),
+        review: ask(),
+        out: end({ result: `\${data.x}` }),
+      }),
+    );
     direct.work('a');
     expect(direct.status).to.equal('completed');
     expect(direct.state.result).to.equal(1);
@@ -180,12 +212,17 @@ describe('joins: end-flow', () => {
   });
 
   it('fails the run where it says so, with its own words', () => {
-    const run = given(flow('form > stop', { form: collect({ why: { type: 'string' } }), stop: end({ status: 'failed', error: `No: \${data.why}` }) }));
+    const run = given(
+      flow('form > stop', {
+        form: collect({ why: { type: 'string' } }),
+        stop: end({ status: 'failed', error: `No: \${data.why}` }),
+      }),
+    );
     run.answer('form', { why: 'too late' });
     expect(run.state.error).to.deep.equal({ code: 'flow_failed', message: 'No: too late', step: 'stop' });
   });
 
-  it('takes the run\'s result from the definition where it names none', () => {
+  it("takes the run's result from the definition where it names none", () => {
     const run = given(flow('a > end', {}, { output: { sum: `\${steps.a.output.n + 1}` } })).work('a', { n: 1 });
     expect(run.state.result).to.deep.equal({ sum: 2 });
     const broken = given(flow('a > end', {}, { output: `\${data.x + data.x}` }), { x: 'x'.repeat(600_000) }).work('a');

@@ -22,7 +22,13 @@ describe('JSON that can be stored', () => {
   });
 
   it('has finite numbers, and nothing that JSON has not', () => {
-    expect(pointers({ a: Number.NaN, b: Infinity, c: 1n, d: () => 1, e: Symbol('x') })).to.have.members(['/a', '/b', '/c', '/d', '/e']);
+    expect(pointers({ a: Number.NaN, b: Infinity, c: 1n, d: () => 1, e: Symbol('x') })).to.have.members([
+      '/a',
+      '/b',
+      '/c',
+      '/d',
+      '/e',
+    ]);
     expect(pointers(undefined)).to.deep.equal(['']);
     expect(pointers({ left: undefined })).to.deep.equal([]);
   });

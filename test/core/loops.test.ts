@@ -26,7 +26,9 @@ describe('loops', () => {
   it('a new visit starts from nothing: attempt 1, fence 0, epoch 0, no lost claims', () => {
     const run = given(flow('a ?data.n<3> a; a ?data.n>2> end'));
     run.claim('a').lose('a').fail('a', { retryable: true, definite: true }).pass(60_000).work('a', { n: 1 });
-    expect(run.state.open).to.deep.equal([{ step: 'a', visit: 2, status: 'queued', attempt: 1, fence: 0, epoch: 0, lost: 0 }]);
+    expect(run.state.open).to.deep.equal([
+      { step: 'a', visit: 2, status: 'queued', attempt: 1, fence: 0, epoch: 0, lost: 0 },
+    ]);
   });
 
   it('a step may lead to itself', () => {
@@ -36,7 +38,9 @@ describe('loops', () => {
   });
 
   it('"maxVisits" ends runaways with a clear error', () => {
-    const run = given(flow('a > again -true> a; again -false> end', { a: work({ maxVisits: 2 }), again: check('true') }));
+    const run = given(
+      flow('a > again -true> a; again -false> end', { a: work({ maxVisits: 2 }), again: check('true') }),
+    );
     run.work('a');
     expect(run.open).to.deep.equal(['a#2 queued']);
     run.work('a');
@@ -81,7 +85,13 @@ describe('loops', () => {
   });
 
   it('collect-inputs asks again on its second visit, although the start input answers the first', () => {
-    const run = given(flow('form > check -true> form; check -false> end', { form: collect({ n: { type: 'number' } }), check: check('data.n<3') }), { n: 1 });
+    const run = given(
+      flow('form > check -true> form; check -false> end', {
+        form: collect({ n: { type: 'number' } }),
+        check: check('data.n<3'),
+      }),
+      { n: 1 },
+    );
     expect(run.open).to.deep.equal(['form#2 waiting']);
     expect(run.answer('form', { n: 3 }).status).to.equal('completed');
   });
@@ -107,10 +117,15 @@ describe('a decision settles at most 100 steps', () => {
     expect(given(chain(100)).open).to.deep.equal(['end queued']);
   });
 
-  it('a queued step that settles is nobody\'s to claim, and one that works is not to be settled', () => {
+  it("a queued step that settles is nobody's to claim, and one that works is not to be settled", () => {
     const run = given(chain(100));
-    expect(run.ask({ type: 'claim', step: 'end', visit: 1, input: null })).to.include({ kind: 'refused', code: 'claim_lost' });
-    expect(run.ask({ type: 'complete', step: 'end', visit: 1, fence: null, output: 1 })).to.include({ code: 'claim_lost' });
+    expect(run.ask({ type: 'claim', step: 'end', visit: 1, input: null })).to.include({
+      kind: 'refused',
+      code: 'claim_lost',
+    });
+    expect(run.ask({ type: 'complete', step: 'end', visit: 1, fence: null, output: 1 })).to.include({
+      code: 'claim_lost',
+    });
     expect(run.settle('end').status).to.equal('completed');
     expect(given(flow('a > end')).ask({ type: 'settle', step: 'a', visit: 1 })).to.include({ code: 'step_not_open' });
   });

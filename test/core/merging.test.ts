@@ -49,7 +49,10 @@ describe('decisions of one run, merged', () => {
 
   it('a pause that the first opens and the second answers is stored as answered', () => {
     const answer: Command = { type: 'answer', answer: { type: 'request_user_action', actionId: 'approve' } };
-    const run = expectSame(() => given(flow('a > review > b > end', { review: ask() })), [claim('a'), complete('a'), answer]);
+    const run = expectSame(
+      () => given(flow('a > review > b > end', { review: ask() })),
+      [claim('a'), complete('a'), answer],
+    );
     expect(run.decision.pauses).to.have.length(1);
     expect(run.decision.pauses[0]).to.include({ isNew: true, status: 'answered' });
     expect(run.decision.pauses[0]?.spec?.type).to.equal('request_user_action');
@@ -59,10 +62,18 @@ describe('decisions of one run, merged', () => {
     const lose: Command = { type: 'expire-lease', ...ref('a'), fence: 1 };
     const run = expectSame(() => given(flow('a > end')), [claim('a'), lose]);
     expect(run.decision.steps[0]).to.include({ status: 'queued', redispatch: true });
+    const taken = expectSame(() => given(flow('a > end')).claim('a'), [lose, claim('a')]);
+    expect(taken.decision.steps[0]).to.include({ status: 'running', redispatch: true });
   });
 
   it('what one result leaves out, the other keeps: input, error, output', () => {
-    const fail: Command = { type: 'fail-attempt', ...ref('a'), fence: 1, error: { ...failure, definite: false, retryAfterMs: 0 }, random: 0.5 };
+    const fail: Command = {
+      type: 'fail-attempt',
+      ...ref('a'),
+      fence: 1,
+      error: { ...failure, definite: false, retryAfterMs: 0 },
+      random: 0.5,
+    };
     const steps = { a: work({ retry: { attempts: 2 } }) };
     const run = expectSame(() => given(flow('a > end', steps)), [claim('a'), fail]);
     expect(run.row('a').input).to.deep.equal({ args: 'a' });
@@ -70,7 +81,16 @@ describe('decisions of one run, merged', () => {
     expectSame(() => given(flow('a > end', steps)), [claim('a'), { ...fail, error: { ...failure, retryAfterMs: 0 } }]);
   });
 
-  it('carry the first one\'s command id, and each their own events', () => {
+  it('a claim that brings no input keeps the one that is stored', () => {
+    const lose: Command = { type: 'expire-lease', ...ref('a'), fence: 1 };
+    const run = expectSame(
+      () => given(flow('a > end')),
+      [claim('a'), lose, { type: 'claim', ...ref('a'), input: null }],
+    );
+    expect(run.row('a').input).to.deep.equal({ args: 'a' });
+  });
+
+  it("carry the first one's command id, and each their own events", () => {
     const { plan, state, context } = contextOf(given(flow('a > end')));
     const first = decide(plan, state, claim('a'), { ...context, commandId: 'first' });
     if (first.kind !== 'accepted') throw new Error(first.kind);
@@ -85,7 +105,9 @@ describe('decisions of one run, merged', () => {
 
 describe('"Same input, same decision"', () => {
   it('ids and time are arguments, and nothing else is drawn', () => {
-    const run = given(flow('a > review, nap > end', { review: ask(), nap: { type: 'wait', durationMs: 10 } })).claim('a');
+    const run = given(flow('a > review, nap > end', { review: ask(), nap: { type: 'wait', durationMs: 10 } })).claim(
+      'a',
+    );
     const { plan, state, context } = contextOf(run);
     const decided = () => {
       let ids = 0;

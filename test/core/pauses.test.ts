@@ -37,14 +37,23 @@ describe('pauses', () => {
   });
 
   it('"A pause is answered by its own state, so also while other branches run"', () => {
-    const run = given(flow('a > review, b > j > end', { review: ask() })).work('a').claim('b').answer('review', 'approve');
+    const run = given(flow('a > review, b > j > end', { review: ask() }))
+      .work('a')
+      .claim('b')
+      .answer('review', 'approve');
     expect(run.open).to.deep.equal(['b running', 'j pending']);
   });
 
   it('keeps who answered, what, and when', () => {
-    const run = given(flow('review > end', { review: ask() })).pass(5_000).answer('review', 'approve', 'bob');
+    const run = given(flow('review > end', { review: ask() }))
+      .pass(5_000)
+      .answer('review', 'approve', 'bob');
     expect([...run.ledger.pauses.values()][0]).to.include({ status: 'answered', answeredBy: 'bob' });
-    expect(run.row('review').output).to.include({ actionId: 'approve', decidedBy: 'bob', decidedAt: new Date(START + 5_000).toISOString() });
+    expect(run.row('review').output).to.include({
+      actionId: 'approve',
+      decidedBy: 'bob',
+      decidedAt: new Date(START + 5_000).toISOString(),
+    });
   });
 
   it('an answer that does not fit changes nothing, and says why', () => {
@@ -135,10 +144,14 @@ describe('pauses: when nobody answers', () => {
     expect(run.pass(1).wake('review').open).to.deep.equal(['ship queued']);
   });
 
-  it('onTimeout chooses an action in nobody\'s name', () => {
+  it("onTimeout chooses an action in nobody's name", () => {
     const run = given(graph('reject')).wake('review');
     expect(run.open).to.deep.equal(['redo queued']);
-    expect([...run.ledger.pauses.values()][0]).to.deep.include({ status: 'expired', answer: { type: 'request_user_action', actionId: 'reject' }, answeredBy: 'system' });
+    expect([...run.ledger.pauses.values()][0]).to.deep.include({
+      status: 'expired',
+      answer: { type: 'request_user_action', actionId: 'reject' },
+      answeredBy: 'system',
+    });
   });
 
   it('without onTimeout the step times out: its timeout edge, its error edge, or the run', () => {
@@ -147,12 +160,18 @@ describe('pauses: when nobody answers', () => {
     const mend = 'review > ship; review -error> mend; ship, mend > end';
     expect(given(graph('fail', mend)).wake('review').open).to.deep.equal(['mend queued']);
     const run = given(graph(undefined)).wake('review');
-    expect(run.state.error).to.deep.equal({ code: 'timeout', message: 'Nobody answered step "review" in time', step: 'review' });
+    expect(run.state.error).to.deep.equal({
+      code: 'timeout',
+      message: 'Nobody answered step "review" in time',
+      step: 'review',
+    });
     expect([...run.ledger.pauses.values()][0]).to.include({ status: 'expired' });
   });
 
   it('a rejection by timeout that no edge takes fails the run as rejected', () => {
-    expect(given(graph('reject', 'review > ship > end')).wake('review').state.error?.code).to.equal('approval_rejected');
+    expect(given(graph('reject', 'review > ship > end')).wake('review').state.error?.code).to.equal(
+      'approval_rejected',
+    );
   });
 
   it('a pause without a due time waits for as long as it takes', () => {
@@ -164,7 +183,8 @@ describe('pauses: when nobody answers', () => {
 
 describe('collect-inputs "completes without pausing only on visit 1, only from the run\'s start input"', () => {
   const fields = { name: { type: 'string' }, note: { type: 'string', required: false } };
-  const form = (input: JsonObject, output: JsonObject = fields) => given(flow('form > end', { form: collect(output) }), input);
+  const form = (input: JsonObject, output: JsonObject = fields) =>
+    given(flow('form > end', { form: collect(output) }), input);
 
   it('"and only if it has at least one required field and all are there and valid"', () => {
     expect(form({ name: 'Ann', other: 1 }).status).to.equal('completed');
@@ -175,12 +195,19 @@ describe('collect-inputs "completes without pausing only on visit 1, only from t
   });
 
   it('not from data that came later', () => {
-    expect(given(flow('a > form > end', { form: collect(fields) })).work('a', { name: 'Ann' }).status).to.equal('waiting');
-    expect(given(flow('t > form > end', { t: set({ name: 'Ann' }), form: collect(fields) })).status).to.equal('waiting');
+    expect(given(flow('a > form > end', { form: collect(fields) })).work('a', { name: 'Ann' }).status).to.equal(
+      'waiting',
+    );
+    expect(given(flow('t > form > end', { t: set({ name: 'Ann' }), form: collect(fields) })).status).to.equal(
+      'waiting',
+    );
   });
 
   it('on visit 1 also behind other steps, and on visit 2 never', () => {
-    const graph = flow('form > again -true> form; again -false> end', { form: collect(fields), again: check('data.name=="Ann"') });
+    const graph = flow('form > again -true> form; again -false> end', {
+      form: collect(fields),
+      again: check('data.name=="Ann"'),
+    });
     expect(given(graph, { name: 'Ann' }).open).to.deep.equal(['form#2 waiting']);
   });
 });

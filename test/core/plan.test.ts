@@ -30,20 +30,31 @@ describe('a plan: reachability', () => {
   it('knows plain edges and all edges', () => {
     const plan = planOf(flow('a > b > end; a -error> c; c > end'));
     const [a, b, c] = ['a', 'b', 'c'].map((id) => plan.steps.get(id)!);
-    expect([plan.reaches(a!, b!), plan.reaches(a!, c!), plan.reachesAnyhow(a!, c!), plan.reaches(b!, a!)]).to.deep.equal([true, false, true, false]);
+    expect([
+      plan.reaches(a!, b!),
+      plan.reaches(a!, c!),
+      plan.reachesAnyhow(a!, c!),
+      plan.reaches(b!, a!),
+    ]).to.deep.equal([true, false, true, false]);
   });
 });
 
 describe('a plan: outputs that are read', () => {
-  it('are nobody\'s where no expression names any', () => {
+  it("are nobody's where no expression names any", () => {
     const plan = planOf(flow('a > b ?data.x> end; b > c > end'));
     expect([...plan.readOutputs]).to.deep.equal([]);
     expect(readsOf(plan, 'a')).to.deep.equal([]);
   });
 
-  it('are those of a step\'s own edges, of what settles behind it, and of the run\'s result', () => {
-    const steps = { t: set({ x: `\${steps.c.output}` }), yes: check('steps.d.output.ok'), b: work({ args: { x: `\${steps.a.output}` } }) };
-    const plan = planOf(flow('a ?steps.a.output.ok> t > yes -true> b > c > d > end', steps, { output: `\${steps.b.output}` }));
+  it("are those of a step's own edges, of what settles behind it, and of the run's result", () => {
+    const steps = {
+      t: set({ x: `\${steps.c.output}` }),
+      yes: check('steps.d.output.ok'),
+      b: work({ args: { x: `\${steps.a.output}` } }),
+    };
+    const plan = planOf(
+      flow('a ?steps.a.output.ok> t > yes -true> b > c > d > end', steps, { output: `\${steps.b.output}` }),
+    );
     expect(readsOf(plan, 'a')).to.deep.equal(['a', 'b', 'c', 'd']);
     expect(readsOf(plan, 'c')).to.deep.equal(['b']);
     expect([...plan.readOutputs].sort()).to.deep.equal(['a', 'b', 'c', 'd']);
@@ -64,8 +75,10 @@ describe('a plan: outputs that are read', () => {
 });
 
 describe('a plan: fields', () => {
-  it('resolves what a step\'s handler is given, and only that', () => {
-    const plan = planOf(flow('a > b > end', { a: work({ args: { n: `\${data.n + 1}`, s: `n is \${data.n}` }, name: `\${data.n}` }) }));
+  it("resolves what a step's handler is given, and only that", () => {
+    const plan = planOf(
+      flow('a > b > end', { a: work({ args: { n: `\${data.n + 1}`, s: `n is \${data.n}` }, name: `\${data.n}` }) }),
+    );
     const scope = { data: { n: 1 }, steps: {}, run: {}, context: {} };
     expect(resolveInput(plan.steps.get('a')!, scope)).to.deep.equal({ args: { n: 2, s: 'n is 1' } });
     expect(resolveInput(plan.steps.get('b')!, scope)).to.equal(null);
@@ -80,10 +93,17 @@ describe('a plan: fields', () => {
 
   it('uses each type by its own name, aliases were resolved when the definition was saved', () => {
     const { steps } = planOf(flow('form > review > end', { form: collect({ x: { type: 'string' } }), review: ask() }));
-    expect([...steps.values()].map(({ type }) => type.type)).to.deep.equal(['collect-inputs', 'request-user-action', 'end-flow']);
+    expect([...steps.values()].map(({ type }) => type.type)).to.deep.equal([
+      'collect-inputs',
+      'request-user-action',
+      'end-flow',
+    ]);
   });
 
   it('throws for a type that this process does not have', () => {
-    expect(() => buildPlan(flow('a > end'), () => undefined)).to.throw(UnknownStepTypeError, 'This process does not know the step type "call-tool"');
+    expect(() => buildPlan(flow('a > end'), () => undefined)).to.throw(
+      UnknownStepTypeError,
+      'This process does not know the step type "call-tool"',
+    );
   });
 });

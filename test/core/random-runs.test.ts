@@ -2,9 +2,9 @@
 // after every decision (core-ledger.ts, core-joins.ts), and a run that is driven on ends. `CORE_RUNS` is the number of
 // schedules, 20,000 by default; a failure prints the seed and the smallest case.
 
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isDeepStrictEqual } from 'node:util';
 import type { Definition } from '../../src/core/definition.ts';
 import { type Decision, mergeDecisions } from '../../src/core/draft.ts';
 import { packMark, unpackMark } from '../../src/core/events.ts';
@@ -65,7 +65,8 @@ describe('random runs', () => {
       if (number % 8 === 0) run.state = reload(run.state);
       const before = freeze(run.state);
       const verdict = run.ask(command);
-      if (verdict.kind !== 'accepted') must(run.state === before, () => `${command.type} was ${verdict.kind} and changed the run`);
+      if (verdict.kind !== 'accepted')
+        must(run.state === before, () => `${command.type} was ${verdict.kind} and changed the run`);
       asked.push(command);
       seen.commands += 1;
       if (verdict.kind === 'accepted') seen.accepted += 1;

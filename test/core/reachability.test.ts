@@ -5,11 +5,15 @@ import fc from 'fast-check';
 import { buildReachability, findCyclic } from '../../src/core/reachability.ts';
 
 /** Graphs up to 70 nodes, so that bit sets of more than two words are met. */
-const graphs = fc.integer({ min: 1, max: 70 }).chain((size) =>
-  fc
-    .array(fc.tuple(fc.nat(size - 1), fc.nat(size - 1)), { maxLength: size * 2 })
-    .map((edges) => Array.from({ length: size }, (_, node) => edges.filter(([from]) => from === node).map(([, to]) => to))),
-);
+const graphs = fc
+  .integer({ min: 1, max: 70 })
+  .chain((size) =>
+    fc
+      .array(fc.tuple(fc.nat(size - 1), fc.nat(size - 1)), { maxLength: size * 2 })
+      .map((edges) =>
+        Array.from({ length: size }, (_, node) => edges.filter(([from]) => from === node).map(([, to]) => to)),
+      ),
+  );
 
 function closeOver(links: number[][]): boolean[][] {
   const reached = links.map((targets) => links.map((_, to) => targets.includes(to)));
@@ -39,7 +43,12 @@ describe('reachability', () => {
   it('follows a chain of 10,000', () => {
     const links = Array.from({ length: 10_000 }, (_, node) => (node < 9_999 ? [node + 1] : []));
     const reaches = buildReachability(links);
-    expect([reaches(0, 9_999), reaches(9_999, 0), reaches(31, 32), reaches(32, 31)]).to.deep.equal([true, false, true, false]);
+    expect([reaches(0, 9_999), reaches(9_999, 0), reaches(31, 32), reaches(32, 31)]).to.deep.equal([
+      true,
+      false,
+      true,
+      false,
+    ]);
   });
 });
 
@@ -53,7 +62,9 @@ describe('cycles', () => {
     fc.assert(
       fc.property(graphs, (links) => {
         const reached = closeOver(links);
-        const expected = links.map((_, node) => links.some((_, on) => reached[on]![on] && (on === node || reached[on]![node])));
+        const expected = links.map((_, node) =>
+          links.some((_, on) => reached[on]![on] && (on === node || reached[on]![node])),
+        );
         expect(findCyclic(links)).to.deep.equal(expected);
       }),
       { numRuns: 50 },

@@ -43,11 +43,27 @@ describe('retries', () => {
   });
 
   it('waits for as long as the failure asks, if that is a time', () => {
-    expect(once().fail('a', { ...again, retryAfterMs: 7_000 }).find('a').dueAt).to.equal(START + 7_000);
-    expect(once().fail('a', { ...again, retryAfterMs: 0 }).find('a').dueAt).to.equal(START);
-    expect(once().fail('a', { ...again, retryAfterMs: 1e300 }).find('a').dueAt).to.equal(START + LIMITS.delayMs);
+    expect(
+      once()
+        .fail('a', { ...again, retryAfterMs: 7_000 })
+        .find('a').dueAt,
+    ).to.equal(START + 7_000);
+    expect(
+      once()
+        .fail('a', { ...again, retryAfterMs: 0 })
+        .find('a').dueAt,
+    ).to.equal(START);
+    expect(
+      once()
+        .fail('a', { ...again, retryAfterMs: 1e300 })
+        .find('a').dueAt,
+    ).to.equal(START + LIMITS.delayMs);
     for (const retryAfterMs of [Number.NaN, -5]) {
-      expect(once().fail('a', { ...again, retryAfterMs }).find('a').dueAt).to.equal(START + 1_000);
+      expect(
+        once()
+          .fail('a', { ...again, retryAfterMs })
+          .find('a').dueAt,
+      ).to.equal(START + 1_000);
     }
   });
 
@@ -62,7 +78,9 @@ describe('retries', () => {
     const error = { code: 'x', message: 'x', retryable: true, definite: false };
     run.when({ type: 'fail-attempt', step: 'a', visit: 1, fence: null, random: 0.5, error, ranMs: 3 });
     expect(run.find('a')).to.include({ status: 'queued', attempt: 2 });
-    run.pass(1_000).when({ type: 'complete', step: 'a', visit: 1, fence: null, output: {}, input: { args: {} }, ranMs: 4 });
+    run
+      .pass(1_000)
+      .when({ type: 'complete', step: 'a', visit: 1, fence: null, output: {}, input: { args: {} }, ranMs: 4 });
     expect(run.row('a')).to.deep.include({ status: 'completed', input: { args: {} }, ranMs: 4, error: null });
   });
 });
@@ -81,7 +99,10 @@ describe('retry delays', () => {
   it('come from the step before the definition, and from that before the default', () => {
     const steps = { a: work({ retry: { delayMs: 10 } }) };
     const { plan } = given(flow('a > end', steps, { defaults: { retry: { delayMs: 5, attempts: 7 }, timeoutMs: 9 } }));
-    expect(plan.steps.get('a')).to.deep.include({ retry: { ...DEFAULT_RETRY, delayMs: 10, attempts: 7 }, timeoutMs: 9 });
+    expect(plan.steps.get('a')).to.deep.include({
+      retry: { ...DEFAULT_RETRY, delayMs: 10, attempts: 7 },
+      timeoutMs: 9,
+    });
   });
 });
 

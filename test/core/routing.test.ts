@@ -51,7 +51,9 @@ describe('which edges are followed', () => {
   });
 
   it('a condition step goes on over "true" or "false", and over edges without on', () => {
-    const graph = flow('yes -true> one; yes -false> two; yes > three; one, two, three > end', { yes: check('data.n > 1') });
+    const graph = flow('yes -true> one; yes -false> two; yes > three; one, two, three > end', {
+      yes: check('data.n > 1'),
+    });
     expect(given(graph, { n: 2 }).open).to.deep.equal(['one queued', 'three queued']);
     expect(given(graph, { n: 1 }).open).to.deep.equal(['two queued', 'three queued']);
   });
@@ -72,9 +74,12 @@ describe('which edges are followed', () => {
 });
 
 describe('which edges are followed: answers', () => {
-  const graph = flow('review -reject> redo; review -approve> ship; review -approved> tell; review > log; review ?true> audit; redo, ship, tell, log, audit > end', {
-    review: ask(),
-  });
+  const graph = flow(
+    'review -reject> redo; review -approve> ship; review -approved> tell; review > log; review ?true> audit; redo, ship, tell, log, audit > end',
+    {
+      review: ask(),
+    },
+  );
 
   it('"Completed: edges without on, and those whose on names the chosen action, its outcome"', () => {
     const run = given(graph).answer('review', 'approve');
@@ -88,18 +93,29 @@ describe('which edges are followed: answers', () => {
   it('"none → the run fails with approval_rejected"', () => {
     const run = given(flow('review > ship > end', { review: ask() })).answer('review', 'reject');
     expect(run.status).to.equal('failed');
-    expect(run.state.error).to.deep.equal({ code: 'approval_rejected', message: 'Step "review" was rejected', step: 'review' });
+    expect(run.state.error).to.deep.equal({
+      code: 'approval_rejected',
+      message: 'Step "review" was rejected',
+      step: 'review',
+    });
     expect(run.state.interrupted).to.have.length(1);
   });
 
   it('a default edge alone does not take a rejection', () => {
     expect(given(flow('review !> ship > end', { review: ask() })).answer('review', 'reject').status).to.equal('failed');
-    expect(given(flow('review !> ship > end', { review: ask() })).answer('review', 'approve').open).to.deep.equal(['ship queued']);
+    expect(given(flow('review !> ship > end', { review: ask() })).answer('review', 'approve').open).to.deep.equal([
+      'ship queued',
+    ]);
   });
 
   it('"the action\'s outcome is rejected": whatever its id', () => {
-    const actions = [{ id: 'later', outcome: 'rejected' }, { id: 'reject', outcome: 'approved' }];
-    const named = flow('review -later> a; review -rejected> b; review > c; a, b, c > end', { review: ask({ actions }) });
+    const actions = [
+      { id: 'later', outcome: 'rejected' },
+      { id: 'reject', outcome: 'approved' },
+    ];
+    const named = flow('review -later> a; review -rejected> b; review > c; a, b, c > end', {
+      review: ask({ actions }),
+    });
     expect(given(named).answer('review', 'later').open).to.deep.equal(['a queued', 'b queued']);
     expect(given(named).answer('review', 'reject').open).to.deep.equal(['c queued']);
   });
@@ -119,7 +135,9 @@ describe('which edges are followed: faults', () => {
   });
 
   it('a timeout takes the error edge of a step that has no timeout edge, never the other way round', () => {
-    expect(given(flow('a -error> mend; a, mend > end')).fail('a', { timedOut: true }).open).to.deep.equal(['mend queued']);
+    expect(given(flow('a -error> mend; a, mend > end')).fail('a', { timedOut: true }).open).to.deep.equal([
+      'mend queued',
+    ]);
     const run = given(flow('a -timeout> late; a, late > end')).fail('a');
     expect(run.state.error).to.deep.equal({ code: 'broken', message: 'It broke', step: 'a' });
   });
@@ -135,15 +153,24 @@ describe('which edges are followed: faults', () => {
 
 describe('where outputs go', () => {
   it('"Merged shallowly into data are the outputs of collect-inputs, call-tool, transform"', () => {
-    const run = given(flow('form > a > t > end', { form: collect({ x: { type: 'number' } }), t: set({ z: `\${data.x + data.y}` }) }), { o: { deep: 1 } });
+    const run = given(
+      flow('form > a > t > end', { form: collect({ x: { type: 'number' } }), t: set({ z: `\${data.x + data.y}` }) }),
+      { o: { deep: 1 } },
+    );
     run.answer('form', { x: 1 }).work('a', { y: 2, o: { other: 2 } });
     expect(run.state.data).to.deep.equal({ x: 1, y: 2, o: { other: 2 }, z: 3 });
   });
 
   it('"and an action\'s fields; every other output stays under steps.<id>.output"', () => {
     const actions = [{ id: 'approve', fields: { amount: { type: 'number' } } }, { id: 'reject' }];
-    const graph = flow('review > seen > end', { review: ask({ actions }), seen: set({ by: `\${steps.review.output.decidedBy}` }) });
-    const run = given(graph).when({ type: 'answer', answer: { type: 'request_user_action', actionId: 'approve', data: { amount: 3 } } }, 'ann');
+    const graph = flow('review > seen > end', {
+      review: ask({ actions }),
+      seen: set({ by: `\${steps.review.output.decidedBy}` }),
+    });
+    const run = given(graph).when(
+      { type: 'answer', answer: { type: 'request_user_action', actionId: 'approve', data: { amount: 3 } } },
+      'ann',
+    );
     expect(run.state.data).to.deep.equal({ amount: 3, by: 'ann' });
   });
 
@@ -155,7 +182,10 @@ describe('where outputs go', () => {
       t: set(`\${data.amount * 2}`, { outputKey: 'double' }),
     };
     const run = given(flow('form > a > review > t > end', steps)).answer('form', { x: 1 }).work('a', [1, 2]);
-    run.when({ type: 'answer', answer: { type: 'request_user_action', actionId: 'approve', data: { amount: 3 } } }, 'ann');
+    run.when(
+      { type: 'answer', answer: { type: 'request_user_action', actionId: 'approve', data: { amount: 3 } } },
+      'ann',
+    );
     const { review, ...rest } = run.state.data;
     expect(rest).to.deep.equal({ answers: { x: 1 }, result: [1, 2], amount: 3, double: 6 });
     expect(review).to.include({ actionId: 'approve', outcome: 'approved', decidedBy: 'ann' });

@@ -5,13 +5,24 @@ import { flow, wait } from '../support/core-flows.ts';
 import { given, START } from '../support/core-run.ts';
 
 describe('timers', () => {
-  const nap = (fields: Record<string, unknown>, input = {}) => given(flow('nap > end', { nap: { type: 'wait', ...fields } }), input);
+  const nap = (fields: Record<string, unknown>, input = {}) =>
+    given(flow('nap > end', { nap: { type: 'wait', ...fields } }), input);
 
   it('"a row with an id, an optional due_at, no job": the run is running, and nothing is queued', () => {
     const run = nap({ durationMs: 5_000 });
     expect(run.status).to.equal('running');
     expect(run.state.open).to.deep.equal([
-      { step: 'nap', visit: 1, status: 'waiting', attempt: 1, fence: 0, epoch: 0, lost: 0, awaits: 'time', dueAt: START + 5_000 },
+      {
+        step: 'nap',
+        visit: 1,
+        status: 'waiting',
+        attempt: 1,
+        fence: 0,
+        epoch: 0,
+        lost: 0,
+        awaits: 'time',
+        dueAt: START + 5_000,
+      },
     ]);
     expect(run.ledger.pauses.size).to.equal(0);
   });
@@ -31,7 +42,8 @@ describe('timers', () => {
   });
 
   it('takes a duration, a point in time, or an expression for either', () => {
-    const due = (fields: Record<string, unknown>) => nap(fields, { ms: 7_000, at: '2026-01-01T00:01:00Z' }).find('nap').dueAt;
+    const due = (fields: Record<string, unknown>) =>
+      nap(fields, { ms: 7_000, at: '2026-01-01T00:01:00Z' }).find('nap').dueAt;
     expect(due({ duration: 'PT2M' })).to.equal(START + 120_000);
     expect(due({ until: `\${data.at}` })).to.equal(START + 60_000);
     expect(due({ durationMs: `\${data.ms}` })).to.equal(START + 7_000);

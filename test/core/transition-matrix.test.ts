@@ -23,7 +23,19 @@ const BY_RUN: Record<CommandType, string> = {
   terminate: '      yes yes yes yes          run_finished run_finished already     ',
 };
 
-const SITUATIONS = ['none', 'pending', 'queued', 'retrying', 'put-off', 'running', 'asking', 'asking-due', 'sleeping', 'sleeping-due', 'closed'] as const;
+const SITUATIONS = [
+  'none',
+  'pending',
+  'queued',
+  'retrying',
+  'put-off',
+  'running',
+  'asking',
+  'asking-due',
+  'sleeping',
+  'sleeping-due',
+  'closed',
+] as const;
 type Situation = (typeof SITUATIONS)[number];
 type StepCommand = keyof typeof BY_STEP;
 
@@ -48,7 +60,12 @@ const BY_STEP = {
   'fail-attempt without a claim': withClaim({ queued: 'accepted', retrying: 'not_due' }),
   'expire-lease': withClaim({ running: 'accepted' }),
   settle: stepNotOpen({ 'put-off': 'accepted' }),
-  wake: stepNotOpen({ 'asking-due': 'accepted', 'sleeping-due': 'accepted', asking: 'step_not_open', sleeping: 'not_due' }),
+  wake: stepNotOpen({
+    'asking-due': 'accepted',
+    'sleeping-due': 'accepted',
+    asking: 'step_not_open',
+    sleeping: 'not_due',
+  }),
   answer: {
     none: 'run_not_paused',
     pending: 'already_answered',
@@ -81,10 +98,19 @@ const hundred = Array.from({ length: 100 }, (_, index) => `t${index}`);
 /** A run whose step `x` is in the situation. */
 const BUILD: Record<Situation, () => TestRun> = {
   none: () => given(flow('a > x > end')),
-  pending: () => given(flow('a > b, c; b, c > x > end', { c: ask() })).work('a').work('b'),
+  pending: () =>
+    given(flow('a > b, c; b, c > x > end', { c: ask() }))
+      .work('a')
+      .work('b'),
   queued: () => given(flow('x > end')),
   retrying: () => given(flow('x > end')).fail('x', { retryable: true }),
-  'put-off': () => given(flow(`${hundred.join(' > ')} > x`, { ...Object.fromEntries(hundred.map((id) => [id, set({})])), x: { type: 'end-flow' } })),
+  'put-off': () =>
+    given(
+      flow(`${hundred.join(' > ')} > x`, {
+        ...Object.fromEntries(hundred.map((id) => [id, set({})])),
+        x: { type: 'end-flow' },
+      }),
+    ),
   running: () => given(flow('x > end')).claim('x'),
   asking: () => given(flow('x > end', { x: ask() })),
   'asking-due': () => given(flow('x > end', { x: ask({ dueInMs: 10, onTimeout: 'approve' }) })).pass(10),
@@ -131,7 +157,9 @@ function answerOf(run: TestRun, command: Command, status = run.state.status): st
   const verdict = decide(run.plan, state, command, run.context());
   if (verdict.kind !== 'refused') return verdict.kind;
   expect(verdict.message).to.not.equal('');
-  expect(Object.keys(verdict)).to.have.members(verdict.details ? ['kind', 'code', 'message', 'details'] : ['kind', 'code', 'message']);
+  expect(Object.keys(verdict)).to.have.members(
+    verdict.details ? ['kind', 'code', 'message', 'details'] : ['kind', 'code', 'message'],
+  );
   return verdict.code;
 }
 
@@ -162,7 +190,9 @@ describe('every command × run status', () => {
     it(`a run that came to be ${status} answers each command as the table says`, () => {
       const answers = Object.values(COMMANDS).map((command) => answerOf(run, command));
       const column = RUN_STATUSES.indexOf(status);
-      expect(answers).to.deep.equal(Object.keys(COMMANDS).map((type) => BY_RUN[type as CommandType].trim().split(/\s+/)[column]));
+      expect(answers).to.deep.equal(
+        Object.keys(COMMANDS).map((type) => BY_RUN[type as CommandType].trim().split(/\s+/)[column]),
+      );
     });
   }
 });
@@ -182,7 +212,9 @@ describe('every command × step run status', () => {
   it('cancel and terminate are taken whatever the steps do', () => {
     for (const situation of SITUATIONS) {
       expect(BUILD[situation]().when({ type: 'terminate' }).status).to.equal('cancelled');
-      expect(BUILD[situation]().when({ type: 'cancel' }).status).to.equal(situation === 'running' ? 'running' : 'cancelled');
+      expect(BUILD[situation]().when({ type: 'cancel' }).status).to.equal(
+        situation === 'running' ? 'running' : 'cancelled',
+      );
     }
   });
 });

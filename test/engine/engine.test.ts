@@ -88,6 +88,15 @@ for (const queue of ['redis', 'postgres'] as const) {
       expect(Date.now() - startedAt).to.be.at.least(400);
     });
 
+    it('fires each of several timers when it is due, and not with the next sweep', async () => {
+      const waits = [200, 400, 600, 800];
+      const steps = [tool('a', 'noop'), ...waits.map((durationMs) => ({ id: `w${durationMs}`, type: 'wait', durationMs }))];
+      const runId = await world.start(await world.define({ steps, edges: waits.map((ms) => ({ from: 'a', to: `w${ms}` })) }));
+      await world.until(runId, 'completed');
+      const { rows } = await world.db.pool.query<{ late: number }>(`SELECT extract(epoch FROM finished_at - due_at)::float8 AS late FROM step_runs WHERE run_id = $1 AND type = 'wait' AND due_at IS NOT NULL`, [runId]);
+      for (const { late } of rows) expect(late).to.be.within(-0.01, 2);
+    });
+
     it('pauses with no job, and goes on after its answer', async () => {
       const workflow = await world.define({ steps: [tool('a', 'noop'), { id: 'ask', type: 'request-user-action' }, tool('b', 'noop')], edges: [{ from: 'a', to: 'ask' }, { from: 'ask', to: 'b' }] });
       const runId = await world.start(workflow);

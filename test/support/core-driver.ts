@@ -2,9 +2,9 @@
 // others early, stale, repeated or meant for nobody; and an adversary's opposite, who drives a run on until it ends.
 
 import type { JsonObject } from '../../src/core/json.ts';
-import { FINISHED, type OpenStep } from '../../src/core/run.ts';
+import { FINISHED, type OpenStep, type StepRef } from '../../src/core/run.ts';
 import type { Command } from '../../src/core/transition.ts';
-import { toAnswer, type TestRun } from './core-run.ts';
+import { type TestRun, toAnswer } from './core-run.ts';
 
 /** One number: its low bits choose what to ask, its high bits of whom and how. */
 export function chooseCommand(run: TestRun, asked: readonly Command[], number: number): Command {
@@ -31,7 +31,12 @@ export function nextCommand(run: TestRun, open: OpenStep, how: number): Command 
       return { type: 'wake', ...ref };
     case 'waiting':
       if (open.awaits === 'time' || (open.dueAt !== undefined && how % 3 === 0)) return { type: 'wake', ...ref };
-      return { type: 'answer', step: open.step, ...(how % 2 ? { pauseId: open.pauseId! } : {}), answer: fittingAnswer(run, open, how) };
+      return {
+        type: 'answer',
+        step: open.step,
+        ...(how % 2 ? { pauseId: open.pauseId! } : {}),
+        answer: fittingAnswer(run, open, how),
+      };
     case 'queued':
       if (settles) return { type: 'settle', ...ref };
       if (how % 4 > 0) return { type: 'claim', ...ref, input: { args: { epoch: open.epoch } } };
@@ -48,17 +53,30 @@ export function driveToEnd(run: TestRun, most: number): void {
     if (asked > most) throw new Error(`The run does not end: ${run.open.join(', ')}`);
     const open = run.state.open.find(({ status }) => status !== 'pending')!;
     if (open.dueAt !== undefined) run.now = Math.max(run.now, open.dueAt);
-    if (open.awaits === 'person') run.when({ type: 'answer', pauseId: open.pauseId!, answer: fittingAnswer(run, open, 0) });
-    else if (open.status === 'running') run.when({ ...endOfWork(open, open.fence, 4), step: open.step, visit: open.visit } as Command);
+    if (open.awaits === 'person')
+      run.when({ type: 'answer', pauseId: open.pauseId!, answer: fittingAnswer(run, open, 0) });
+    else if (open.status === 'running') run.when(endOfWork(open, open.fence, asked * 7 + 1));
     else run.when(nextCommand(run, open, 1));
   }
 }
 
-function endOfWork({ step, visit }: { step: string; visit: number }, fence: number | null, how: number): Command {
+function endOfWork({ step, visit }: StepRef, fence: number | null, how: number): Command {
   const ref = { step, visit };
-  if (how % 4 > 0) return { type: 'complete', ...ref, fence, output: outputFor(how), ranMs: how };
-  const error = { code: 'broken', message: 'It broke', retryable: how % 8 > 0, definite: how % 16 > 8, timedOut: how % 3 === 0 };
-  return { type: 'fail-attempt', ...ref, fence, random: (how % 7) / 7, error: how % 5 ? error : { ...error, retryAfterMs: how % 40 } };
+  if (how % 4 > 0 && how % 5 > 0) return { type: 'complete', ...ref, fence, output: outputFor(how), ranMs: how };
+  const error = {
+    code: 'broken',
+    message: 'It broke',
+    retryable: how % 8 > 3,
+    definite: how % 16 > 8,
+    timedOut: how % 3 === 0,
+  };
+  return {
+    type: 'fail-attempt',
+    ...ref,
+    fence,
+    random: (how % 7) / 7,
+    error: how % 5 ? error : { ...error, retryAfterMs: how % 40 },
+  };
 }
 
 function outputFor(how: number): JsonObject | number {

@@ -23,7 +23,10 @@ const known = new WeakMap<Definition, Reach>();
 
 export function reachOf(definition: Definition): Reach {
   const found = known.get(definition) ?? {
-    plain: search(definition, definition.edges.filter((edge) => !isFault(edge))),
+    plain: search(
+      definition,
+      definition.edges.filter((edge) => !isFault(edge)),
+    ),
     anyhow: search(definition, definition.edges),
   };
   known.set(definition, found);
@@ -38,7 +41,10 @@ export function checkJoins(round: Round): void {
   const were = new Map(round.before.map((mark) => [keyOf(mark), mark]));
   const stayed = state.open.filter((mark) => were.has(keyOf(mark)));
   for (const row of round.decision.steps) {
-    const hasGone = row.status !== 'pending' && row.status !== 'cancelled' && (were.get(keyOf(row))?.status ?? 'pending') === 'pending';
+    const hasGone =
+      row.status !== 'pending' &&
+      row.status !== 'cancelled' &&
+      (were.get(keyOf(row))?.status ?? 'pending') === 'pending';
     if (hasGone) checkGone(round, row, stayed, were);
   }
 }
@@ -46,17 +52,23 @@ export function checkJoins(round: Round): void {
 /** "J goes when none is left": nothing pending is left without a blocker. */
 function checkWaiting({ definition, reach }: Round, { open }: RunState): void {
   for (const mark of open) {
+    must(!mark.urgent, () => `${keyOf(mark)} is urgent and still here`);
     if (mark.status !== 'pending') continue;
     const blockers = open.filter((other) => {
       const isMutual = other.status === 'pending' && reach.plain.get(mark.step)!.has(other.step);
       return other !== mark && !isMutual && reach.plain.get(other.step)!.has(mark.step);
     });
     must(blockers.length > 0, () => `${keyOf(mark)} is pending and waits for nobody`);
-    must(!mark.urgent && joinOf(definition, mark.step) === 'all', () => `${keyOf(mark)} waits and should not`);
+    must(joinOf(definition, mark.step) === 'all', () => `${keyOf(mark)} joins any and waits`);
   }
 }
 
-function checkGone({ definition, reach, decision }: Round, row: { step: string; visit: number }, stayed: OpenStep[], were: Map<string, OpenStep>): void {
+function checkGone(
+  { definition, reach, decision }: Round,
+  row: { step: string; visit: number },
+  stayed: OpenStep[],
+  were: Map<string, OpenStep>,
+): void {
   const others = stayed.filter((mark) => keyOf(mark) !== keyOf(row));
   if (joinOf(definition, row.step) === 'any') {
     const left = others.find((mark) => reach.anyhow.get(mark.step)!.has(row.step));

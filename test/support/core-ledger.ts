@@ -60,11 +60,15 @@ export class Ledger {
     must(isNew === !known, () => `${key} is ${known ? 'inserted twice' : 'updated before it is inserted'}`);
     must(!known || !CLOSED.has(known.status), () => `${key} was ${known?.status} and became ${row.status}`);
     must(row.fence >= (known?.fence ?? 0), () => `the fence of ${key} went back`);
+    const takesAway = row.status === 'running' || row.status === 'cancelled';
+    const isMoved = known && takesAway && known.status !== row.status;
+    must(!isMoved || row.fence > known.fence, () => `${key} became ${row.status} under the same fence`);
     must(row.attempt >= (known?.attempt ?? 1), () => `the attempt of ${key} went back`);
     const isDefinite = command === null || (command.type === 'fail-attempt' && command.error.definite);
     must(row.epoch === (known?.epoch ?? 0) || isDefinite, () => `the epoch of ${key} grew without a definite failure`);
     if (row.status === 'queued') {
-      const isPromised = redispatch || (row.attempt === 1 && row.fence === 0) || (row.attempt > 1 && row.dueAt !== null);
+      const isPromised =
+        redispatch || (row.attempt === 1 && row.fence === 0) || (row.attempt > 1 && row.dueAt !== null);
       must(isPromised, () => `${key} is queued without the promise of a job`);
     }
     if (isNew) {
@@ -72,7 +76,9 @@ export class Ledger {
       must(isTold, () => `event ${row.seq} does not tell that ${key} was opened`);
     }
     if (CLOSED.has(row.status)) {
-      const isTold = decision.events.some(({ data }) => data.closed?.some((one) => isSame(one, row) && one.status === row.status));
+      const isTold = decision.events.some(({ data }) =>
+        data.closed?.some((one) => isSame(one, row) && one.status === row.status),
+      );
       must(isTold, () => `no event tells that ${key} was ${row.status}`);
     }
     this.steps.set(key, storeStep(known, row, redispatch));
@@ -99,15 +105,22 @@ export class Ledger {
     for (const [key, row] of this.steps) {
       must(CLOSED.has(row.status) || open.has(key), () => `${key} is ${row.status}, and not open in the marking`);
       const entered = state.visits[row.step];
+      const { maxVisits = 1_000 } = this.#maxVisits(row.step);
+      must(row.visit <= maxVisits || row.step === this.#definition.onCancel, () => `${key} is more than its visits`);
       must(entered === undefined ? row.visit === 1 : row.visit <= entered, () => `${key} is beyond its visits`);
     }
+  }
+
+  #maxVisits(id: string): { maxVisits?: number } {
+    return this.#definition.steps.find((step) => step.id === id)!;
   }
 
   #checkPauses(state: RunState): void {
     const marked = state.open.filter((mark) => mark.awaits === 'person');
     for (const mark of marked) {
       const pause = this.pauses.get(mark.pauseId ?? '');
-      const fits = mark.status === 'waiting' && pause?.status === 'open' && isSame(pause, mark) && pause.dueAt === mark.dueAt;
+      const fits =
+        mark.status === 'waiting' && pause?.status === 'open' && isSame(pause, mark) && pause.dueAt === mark.dueAt;
       must(fits, () => `${keyOf(mark)} waits for a person without its open pause`);
     }
     let open = 0;
@@ -117,7 +130,11 @@ export class Ledger {
 }
 
 /** What the columns of a step row become: the rules of the commit statement. */
-export function storeStep(known: StoredStep | undefined, row: Omit<StepRow, 'isNew' | 'redispatch'>, redispatch: boolean): StoredStep {
+export function storeStep(
+  known: StoredStep | undefined,
+  row: Omit<StepRow, 'isNew' | 'redispatch'>,
+  redispatch: boolean,
+): StoredStep {
   const input = row.input ?? (row.epoch > (known?.epoch ?? row.epoch) ? null : (known?.input ?? null));
   const output = row.output ?? known?.output ?? null;
   const error = row.status === 'completed' ? null : (row.error ?? known?.error ?? null);
@@ -130,7 +147,10 @@ function checkHistory(before: RunState | null, { state, events }: Decision): voi
   for (const event of events) must(event.seq === ++seq, () => `event ${event.seq} stands where ${seq} should`);
   must(events.length > 0 && state.seq === seq, () => `the run is at ${state.seq}, its events at ${seq}`);
   const told = before ? [{ data: { opened: before.open.map(packMark) } }, ...events] : events;
-  must(isDeepStrictEqual(foldEvents(told), state.open), () => `the events ${JSON.stringify(events)} do not lead to ${JSON.stringify(state.open)}`);
+  must(
+    isDeepStrictEqual(foldEvents(told), state.open),
+    () => `the events ${JSON.stringify(events)} do not lead to ${JSON.stringify(state.open)}`,
+  );
 }
 
 /** `settle()` of DESIGN §4, and GUARANTEES I1 and I4. */
@@ -140,11 +160,20 @@ function checkStatus(state: RunState, lastEvent: string): void {
     must(open.length === 0, () => `a ${status} run has ${JSON.stringify(open)} open`);
     must(lastEvent === LAST_EVENT[status], () => `a ${status} run's last event is ${lastEvent}`);
     must(state.cancellation?.stage === undefined, () => `a ${status} run is still being cancelled`);
-    must((status === 'failed') === (state.error !== null), () => `a ${status} run has the error ${JSON.stringify(state.error)}`);
+    must(
+      (status === 'failed') === (state.error !== null),
+      () => `a ${status} run has the error ${JSON.stringify(state.error)}`,
+    );
     return;
   }
-  must(open.some((mark) => mark.status !== 'pending'), () => `a ${status} run has nothing that can go on: ${JSON.stringify(open)}`);
-  must(open.every((mark) => mark.status !== 'waiting' || mark.awaits === 'person' || mark.dueAt !== undefined), () => 'a step waits for nothing');
+  must(
+    open.some((mark) => mark.status !== 'pending'),
+    () => `a ${status} run has nothing that can go on: ${JSON.stringify(open)}`,
+  );
+  must(
+    open.every((mark) => mark.status !== 'waiting' || mark.awaits === 'person' || mark.dueAt !== undefined),
+    () => 'a step waits for nothing',
+  );
   const works = open.some((mark) => mark.status === 'queued' || mark.status === 'running');
   const asks = open.some((mark) => mark.awaits === 'person');
   const expected = state.startedAt === null ? 'queued' : !works && asks ? 'waiting' : 'running';

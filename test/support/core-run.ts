@@ -44,7 +44,12 @@ export class TestRun {
       this.#ids = ++used;
       return `id-${used}`;
     };
-    return { now: this.now, actor: { workspaceId: WORKSPACE, userId }, commandId: `command-${this.ledger.events.length}`, newId };
+    return {
+      now: this.now,
+      actor: { workspaceId: WORKSPACE, userId },
+      commandId: `command-${this.ledger.events.length}`,
+      newId,
+    };
   }
 
   /** Asks a command; takes what it decides when it is accepted. */
@@ -159,7 +164,9 @@ export class TestRun {
 }
 
 export function toAnswer(answer: string | JsonObject): Answer {
-  return typeof answer === 'string' ? { type: 'request_user_action', actionId: answer } : { type: 'collect_inputs', data: answer };
+  return typeof answer === 'string'
+    ? { type: 'request_user_action', actionId: answer }
+    : { type: 'collect_inputs', data: answer };
 }
 
 function describe(step: string, visit: number, status: string): string {

@@ -28,7 +28,7 @@ import { createDatabase, getServices } from './services.ts';
 export const TOOLS = fileURLToPath(new URL('tools.ts', import.meta.url));
 
 /** Settings of its processes, as environment variables; fast enough for tests. */
-const SETTINGS = { LEASE_MS: '1500', SWEEP_MS: '300', DRAIN_MS: '3000', LOG_LEVEL: 'silent', DATABASE_POOL: '4', WORKER_CONCURRENCY: '20', HOST: '127.0.0.1', HOLDPOINT_TOOLS: TOOLS };
+const SETTINGS = { LEASE_MS: '1200', SWEEP_MS: '300', DRAIN_MS: '3000', LOG_LEVEL: 'silent', DATABASE_POOL: '4', WORKER_CONCURRENCY: '20', HOST: '127.0.0.1', HOLDPOINT_TOOLS: TOOLS };
 
 export interface WorldOptions {
   /** Where jobs live; hints go the same way. */
