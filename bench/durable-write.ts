@@ -12,7 +12,10 @@ export interface DurableWrite {
 }
 
 export async function openDurableWrite(databaseUrl: string): Promise<DurableWrite> {
-  const client = new pg.Client({ connectionString: databaseUrl, options: '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off' });
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    options: '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off',
+  });
   await client.connect();
   await client.query(`
     CREATE TABLE IF NOT EXISTS bench_state (id int PRIMARY KEY, seq bigint NOT NULL) WITH (fillfactor = 60);

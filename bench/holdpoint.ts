@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { v7 as newId } from 'uuid';
 import { loadConfig } from '../src/config.ts';
 import { createDefinition } from '../src/engine/create-definition.ts';
 import { createEngine } from '../src/engine/engine.ts';
@@ -15,7 +16,6 @@ import { loadTools } from '../src/steps/tools.ts';
 import { ensureWorkspace } from '../src/store/access.ts';
 import { openDatabase } from '../src/store/db.ts';
 import { createMetrics } from '../src/telemetry.ts';
-import { v7 as newId } from 'uuid';
 import { end } from './chain.ts';
 import type { Contestant, Settings } from './contestant.ts';
 
@@ -23,16 +23,40 @@ const TOOLS = fileURLToPath(new URL('./tools.ts', import.meta.url));
 const WORKER = fileURLToPath(new URL('../dist/src/worker.js', import.meta.url));
 
 /** `pure` steps are claimed and completed in one commit; others are claimed first, like any tool with an effect. */
-export async function openHoldpoint({ databaseUrl, redisUrl, steps, concurrency }: Settings, { pure }: { pure: boolean }): Promise<Contestant> {
+export async function openHoldpoint(
+  { databaseUrl, redisUrl, steps, concurrency }: Settings,
+  { pure }: { pure: boolean },
+): Promise<Contestant> {
   const prefix = `bench-${pure ? 'pure' : 'claimed'}-${process.pid}`;
-  const env = { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, HOLDPOINT_QUEUE_PREFIX: prefix, HOLDPOINT_TOOLS: TOOLS, WORKER_CONCURRENCY: String(concurrency), LOG_LEVEL: 'warn' };
+  const env = {
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    HOLDPOINT_QUEUE_PREFIX: prefix,
+    HOLDPOINT_TOOLS: TOOLS,
+    WORKER_CONCURRENCY: String(concurrency),
+    LOG_LEVEL: 'warn',
+  };
   const config = { ...loadConfig(env), databaseUrl };
   const log = createLog({ level: 'warn', name: 'bench' });
-  const worker = spawn(process.execPath, [...(process.env['BENCH_NODE_ARGS']?.split(' ') ?? []), '--import', 'tsx', WORKER], { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] });
+  const worker = spawn(
+    process.execPath,
+    [...(process.env['BENCH_NODE_ARGS']?.split(' ') ?? []), '--import', 'tsx', WORKER],
+    { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] },
+  );
   const db = openDatabase({ url: databaseUrl, max: 10, name: 'holdpoint bench', onError: () => {} });
   const queues = await openQueues(config, { log, onAddFailed: () => {} });
   const tools = await loadTools(config.toolModules);
-  const engine = createEngine({ db, steps: queues.steps, wakeups: queues.wakeups!, types: createStepTypes(tools), known: { tools }, log, metrics: createMetrics(), name: 'holdpoint bench', leaseMs: config.leaseMs });
+  const engine = createEngine({
+    db,
+    steps: queues.steps,
+    wakeups: queues.wakeups!,
+    types: createStepTypes(tools),
+    known: { tools },
+    log,
+    metrics: createMetrics(),
+    name: 'holdpoint bench',
+    leaseMs: config.leaseMs,
+  });
   const workspace = await ensureWorkspace(db, { id: newId(), slug: 'bench', name: 'bench' });
   const actor = { workspaceId: workspace.id, userId: 'bench', role: 'owner' };
   const ids = Array.from({ length: steps }, (_, index) => `s${index}`);
@@ -41,7 +65,10 @@ export async function openHoldpoint({ databaseUrl, redisUrl, steps, concurrency 
     definition: {
       name: `Chain of ${steps} ${pure ? 'pure' : 'claimed'} steps`,
       initialStep: 's0',
-      steps: [...ids.map((id) => ({ id, type: 'call-tool', tool: pure ? 'echo' : 'noop' })), { id: 'end', type: 'end-flow' }],
+      steps: [
+        ...ids.map((id) => ({ id, type: 'call-tool', tool: pure ? 'echo' : 'noop' })),
+        { id: 'end', type: 'end-flow' },
+      ],
       edges: ids.map((id, index) => ({ from: id, to: ids[index + 1] ?? 'end' })),
     },
   });
@@ -61,7 +88,11 @@ export async function openHoldpoint({ databaseUrl, redisUrl, steps, concurrency 
       const finished = async () => {
         await waitUntilSettled(engine, { runId, workspaceId: workspace.id, timeoutMs: 60_000 });
       };
-      return { get finished() { return finished(); } };
+      return {
+        get finished() {
+          return finished();
+        },
+      };
     },
     async allFinished() {
       for (;;) {
@@ -84,7 +115,9 @@ export async function openHoldpoint({ databaseUrl, redisUrl, steps, concurrency 
 }
 
 async function waitForWorker(worker: ChildProcess, tryRun: () => Promise<boolean>): Promise<void> {
-  const exited = new Promise<never>((_, reject) => worker.once('exit', (code) => reject(new Error(`the worker ended with code ${code}`))));
+  const exited = new Promise<never>((_, reject) =>
+    worker.once('exit', (code) => reject(new Error(`the worker ended with code ${code}`))),
+  );
   exited.catch(() => {});
   if (!(await Promise.race([tryRun(), exited]))) throw new Error('the worker did not finish a first run within 20 s');
 }

@@ -17,7 +17,7 @@ import { type Figure, formatTable, percentile, summarize } from './statistics.ts
 /** Starts under way at once, and the share of the machine that others may use before a round is repeated. */
 const STARTS_IN_FLIGHT = 64;
 const MAX_OTHERS = 0.08;
-const MAX_REPEATS = 5;
+const MAX_REPEATS = 2;
 
 interface Load {
   stepsPerSecond: number;
@@ -43,7 +43,7 @@ const { values: options } = parseArgs({
     runs: { type: 'string', default: '2000' },
     rounds: { type: 'string', default: '5' },
     idle: { type: 'string', default: '100' },
-    concurrency: { type: 'string', default: '50' },
+    concurrency: { type: 'string', default: '100' },
     json: { type: 'string' },
   },
 });
@@ -52,7 +52,13 @@ const count = (name: 'steps' | 'runs' | 'rounds' | 'idle' | 'concurrency') => {
   if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1`);
   return value;
 };
-const [steps, runs, rounds, idle, concurrency] = [count('steps'), count('runs'), count('rounds'), count('idle'), count('concurrency')];
+const [steps, runs, rounds, idle, concurrency] = [
+  count('steps'),
+  count('runs'),
+  count('rounds'),
+  count('idle'),
+  count('concurrency'),
+];
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const stopServices = await startServices();
@@ -89,7 +95,9 @@ async function bench(): Promise<void> {
     for (const [index, contestant] of contestants.entries()) {
       const measured = await undisturbed(() => load(contestant, serverPids, admin, runs));
       results[index]!.loads.push(measured);
-      say(`round ${round}/${rounds}  ${contestant.name.padEnd(26)} ${Math.round(measured.stepsPerSecond)} steps/s, ${sum(measured.cpu).toFixed(3)} CPU-s per 1,000, others ${(measured.othersShare * 100).toFixed(0)} %`);
+      say(
+        `round ${round}/${rounds}  ${contestant.name.padEnd(26)} ${Math.round(measured.stepsPerSecond)} steps/s, ${sum(measured.cpu).toFixed(3)} CPU-s per 1,000, others ${(measured.othersShare * 100).toFixed(0)} %`,
+      );
     }
     const writer = await openDurableWrite(database.url);
     const cost = await measure(serverPids, () => writer.write(runs * steps));
@@ -99,7 +107,9 @@ async function bench(): Promise<void> {
   }
   for (const [index, contestant] of contestants.entries()) {
     results[index]!.idleMs = await idleLatencies(contestant, idle);
-    results[index]!.peakMb = Object.fromEntries(Object.entries(contestant.pids).map(([part, pid]) => [part, readPeakMegabytes(pid)]));
+    results[index]!.peakMb = Object.fromEntries(
+      Object.entries(contestant.pids).map(([part, pid]) => [part, readPeakMegabytes(pid)]),
+    );
     await contestant.close();
   }
   for (const [index, { open: start }] of open.entries()) {
@@ -113,7 +123,12 @@ async function bench(): Promise<void> {
   report(results, { writes, writeCpu, versions });
 }
 
-async function load(contestant: Contestant, serverPids: Record<string, number>, admin: pg.Client, total: number): Promise<Load> {
+async function load(
+  contestant: Contestant,
+  serverPids: Record<string, number>,
+  admin: pg.Client,
+  total: number,
+): Promise<Load> {
   const commitsBefore = await readCommits(admin);
   let startSeconds = 0;
   const cost = await measure({ ...serverPids, ...contestant.pids }, async () => {
@@ -132,7 +147,14 @@ async function load(contestant: Contestant, serverPids: Record<string, number>, 
   const done = total * steps;
   const commits = (await readCommits(admin)) - commitsBefore;
   const cpu = Object.fromEntries(Object.entries(cost.cpu).map(([part, seconds]) => [part, (seconds / done) * 1000]));
-  return { stepsPerSecond: done / cost.wallSeconds, runsPerSecond: total / cost.wallSeconds, startsPerSecond: total / startSeconds, cpu, commitsPerStep: commits / done, othersShare: cost.othersShare };
+  return {
+    stepsPerSecond: done / cost.wallSeconds,
+    runsPerSecond: total / cost.wallSeconds,
+    startsPerSecond: total / startSeconds,
+    cpu,
+    commitsPerStep: commits / done,
+    othersShare: cost.othersShare,
+  };
 }
 
 /** Takes the measurement again while others use too much of the machine; the calmest counts. */
@@ -161,7 +183,9 @@ async function readCommits(admin: pg.Client): Promise<number> {
   let before = -1;
   for (;;) {
     await admin.query('SELECT pg_stat_force_next_flush()');
-    const { rows } = await admin.query<{ commits: string }>('SELECT xact_commit AS commits FROM pg_stat_database WHERE datname = current_database()');
+    const { rows } = await admin.query<{ commits: string }>(
+      'SELECT xact_commit AS commits FROM pg_stat_database WHERE datname = current_database()',
+    );
     const commits = Number(rows[0]!.commits);
     if (Math.abs(commits - before) < 20) return commits;
     before = commits;
@@ -170,7 +194,9 @@ async function readCommits(admin: pg.Client): Promise<number> {
 }
 
 async function postmasterPid(admin: pg.Client): Promise<number> {
-  const { rows } = await admin.query<{ file: string }>(`SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1) AS file`);
+  const { rows } = await admin.query<{ file: string }>(
+    `SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1) AS file`,
+  );
   return Number(rows[0]!.file);
 }
 
@@ -183,20 +209,47 @@ async function redisPid(url: string): Promise<number> {
 }
 
 async function readVersions(admin: pg.Client): Promise<Record<string, string>> {
-  const { rows } = await admin.query<{ postgres: string; fsync: string; sync: string }>(`SELECT current_setting('server_version') AS postgres, current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS sync`);
+  const { rows } = await admin.query<{ postgres: string; fsync: string; sync: string }>(
+    `SELECT current_setting('server_version') AS postgres, current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS sync`,
+  );
   const { postgres, fsync, sync } = rows[0]!;
-  return { node: process.version, postgres: `${postgres} (fsync ${fsync}, synchronous_commit ${sync})`, cpu: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`, memory: `${Math.round(totalmem() / 2 ** 30)} GiB` };
+  return {
+    node: process.version,
+    postgres: `${postgres} (fsync ${fsync}, synchronous_commit ${sync})`,
+    cpu: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`,
+    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+  };
 }
 
 function sum(parts: Record<string, number>): number {
   return Object.values(parts).reduce((total, part) => total + part, 0);
 }
 
-function report(results: Result[], extra: { writes: number[]; writeCpu: number[]; versions: Record<string, string> }): void {
+function report(
+  results: Result[],
+  extra: { writes: number[]; writeCpu: number[]; versions: Record<string, string> },
+): void {
   const [floor] = results;
-  const ratios = (pick: (load: Load) => number, result: Result) => summarize(result.loads.map((one, round) => pick(one) / pick(floor!.loads[round]!)));
-  const show = ({ median, min, max }: Figure, digits = 0) => `${median.toFixed(digits)} [${min.toFixed(digits)}–${max.toFixed(digits)}]`;
-  const rows = [['', 'steps/s', '÷ chain', 'runs/s', 'CPU-s per 1,000 steps', '÷ chain', 'engine / Redis / Postgres / driver', 'commits per step', 'idle p50 / p99 ms', '÷ chain', '1-step p50', 'peak MB']];
+  const ratios = (pick: (load: Load) => number, result: Result) =>
+    summarize(result.loads.map((one, round) => pick(one) / pick(floor!.loads[round]!)));
+  const show = ({ median, min, max }: Figure, digits = 0) =>
+    `${median.toFixed(digits)} [${min.toFixed(digits)}–${max.toFixed(digits)}]`;
+  const rows = [
+    [
+      '',
+      'steps/s',
+      '÷ chain',
+      'runs/s',
+      'CPU-s per 1,000 steps',
+      '÷ chain',
+      'engine / Redis / Postgres / driver',
+      'commits per step',
+      'idle p50 / p99 ms',
+      '÷ chain',
+      '1-step p50',
+      'peak MB',
+    ],
+  ];
   const json = results.map((result) => {
     const figures = {
       name: result.name,
@@ -206,7 +259,12 @@ function report(results: Result[], extra: { writes: number[]; writeCpu: number[]
       startsPerSecond: summarize(result.loads.map((one) => one.startsPerSecond)),
       cpuPer1000Steps: summarize(result.loads.map((one) => sum(one.cpu))),
       cpuRatio: ratios((one) => sum(one.cpu), result),
-      cpuByPart: Object.fromEntries(['worker', 'redis', 'postgres', 'driver'].map((part) => [part, summarize(result.loads.map((one) => one.cpu[part] ?? 0))])),
+      cpuByPart: Object.fromEntries(
+        ['worker', 'redis', 'postgres', 'driver'].map((part) => [
+          part,
+          summarize(result.loads.map((one) => one.cpu[part] ?? 0)),
+        ]),
+      ),
       commitsPerStep: summarize(result.loads.map((one) => one.commitsPerStep)),
       idleMs: { p50: percentile(result.idleMs, 0.5), p99: percentile(result.idleMs, 0.99) },
       idleRatio: percentile(result.idleMs, 0.5) / percentile(floor!.idleMs, 0.5),
@@ -227,15 +285,30 @@ function report(results: Result[], extra: { writes: number[]; writeCpu: number[]
       `${figures.idleMs.p50.toFixed(1)} / ${figures.idleMs.p99.toFixed(1)}`,
       figures.idleRatio.toFixed(2),
       figures.idleOneStepMs.toFixed(1),
-      Object.values(figures.peakMb).map((mb) => mb?.toFixed(0) ?? '–').join(' / '),
+      Object.values(figures.peakMb)
+        .map((mb) => mb?.toFixed(0) ?? '–')
+        .join(' / '),
     ]);
     return figures;
   });
   const write = { stepsPerSecond: summarize(extra.writes), cpuPer1000Steps: summarize(extra.writeCpu) };
-  console.log(`\n${steps} steps, ${runs} runs a round, ${rounds} rounds, concurrency ${concurrency}; median [min–max]\n`);
+  console.log(
+    `\n${steps} steps, ${runs} runs a round, ${rounds} rounds, concurrency ${concurrency}; median [min–max]\n`,
+  );
   console.log(formatTable(rows));
-  console.log(`\nbare durable write, 64 to a statement: ${show(write.stepsPerSecond)} steps/s, ${show(write.cpuPer1000Steps, 3)} CPU-s per 1,000`);
-  console.log(`others used up to ${(Math.max(...json.map((one) => one.othersShare.max)) * 100).toFixed(0)} % of the machine; ${Object.entries(extra.versions).map(([name, version]) => `${name} ${version}`).join(', ')}`);
-  if (options.json) writeFileSync(options.json, `${JSON.stringify({ steps, runs, rounds, concurrency, versions: extra.versions, engines: json, durableWrite: write }, null, 2)}\n`);
+  console.log(
+    `\nbare durable write, 64 to a statement: ${show(write.stepsPerSecond)} steps/s, ${show(write.cpuPer1000Steps, 3)} CPU-s per 1,000`,
+  );
+  console.log(
+    `others used up to ${(Math.max(...json.map((one) => one.othersShare.max)) * 100).toFixed(0)} % of the machine; ${Object.entries(
+      extra.versions,
+    )
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', ')}`,
+  );
+  if (options.json)
+    writeFileSync(
+      options.json,
+      `${JSON.stringify({ steps, runs, rounds, concurrency, versions: extra.versions, engines: json, durableWrite: write }, null, 2)}\n`,
+    );
 }
-

@@ -32,7 +32,10 @@ export function readPeakMegabytes(pid: number): number | null {
 /** CPU seconds that all processes of the machine have used. */
 export function readMachineCpuSeconds(): number | null {
   try {
-    const [, user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8').split('\n')[0]!.split(/\s+/).map(Number);
+    const [, user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8')
+      .split('\n')[0]!
+      .split(/\s+/)
+      .map(Number);
     return (user! + nice! + system! + irq! + softirq!) / TICKS_PER_SECOND;
   } catch {
     return null;
@@ -49,7 +52,10 @@ export interface Cost {
 
 /** Runs `work` and measures what the processes in `parts` (name → pid) and this one, the driver, spent on it. */
 export async function measure(parts: Record<string, number>, work: () => Promise<void>): Promise<Cost> {
-  const read = () => [...Object.entries(parts).map(([name, pid]) => [name, readCpuSeconds(pid) ?? 0] as const), ['driver', readOwnCpuSeconds()] as const];
+  const read = () => [
+    ...Object.entries(parts).map(([name, pid]) => [name, readCpuSeconds(pid) ?? 0] as const),
+    ['driver', readOwnCpuSeconds()] as const,
+  ];
   const machineBefore = readMachineCpuSeconds() ?? 0;
   const before = Object.fromEntries(read());
   const startedAt = performance.now();
@@ -72,7 +78,10 @@ function readProcesses(): Map<number, { parent: number; ticks: number }> {
   for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number);
+      const fields = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .map(Number);
       found.set(Number(entry), { parent: fields[1]!, ticks: fields[11]! + fields[12]! + fields[13]! + fields[14]! });
     } catch {
       // It ended while we looked.

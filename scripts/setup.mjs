@@ -40,7 +40,9 @@ function main([command = 'install', ...rest]) {
     if (command === 'start') useLocalDefaults();
     return become(BUILT_PROGRAMS[command], rest);
   }
-  fail(`Unknown command "${command}". Known: install, build, check, test, bench, ${Object.keys(BUILT_PROGRAMS).join(', ')}`);
+  fail(
+    `Unknown command "${command}". Known: install, build, check, test, bench, ${Object.keys(BUILT_PROGRAMS).join(', ')}`,
+  );
 }
 
 function checkNode() {

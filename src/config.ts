@@ -68,7 +68,8 @@ export function loadConfig(env: Environment = process.env): Config {
   const failpoints = (): Failpoint[] => {
     const raw = text('HOLDPOINT_TEST') === '1' ? text('FP') : null;
     const parsed = raw === null ? [] : parseFailpoints(raw);
-    if (parsed === null) problems.push(`FP must be name:kill|stop|throw|sleep:ms[@nth], separated by commas, not "${raw}"`);
+    if (parsed === null)
+      problems.push(`FP must be name:kill|stop|throw|sleep:ms[@nth], separated by commas, not "${raw}"`);
     return parsed ?? [];
   };
 
@@ -90,19 +91,30 @@ export function loadConfig(env: Environment = process.env): Config {
       'must be a slug: lower-case letters, digits and inner hyphens, at most 63',
     ),
     stepQueues: integer('STEP_QUEUES', 1, 1, 256),
-    queuePrefix: pattern('HOLDPOINT_QUEUE_PREFIX', /^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 letters, digits, "_" or "-"') ?? 'hp',
-    workerConcurrency: integer('WORKER_CONCURRENCY', 50, 1, 1_000),
+    queuePrefix:
+      pattern('HOLDPOINT_QUEUE_PREFIX', /^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 letters, digits, "_" or "-"') ?? 'hp',
+    workerConcurrency: integer('WORKER_CONCURRENCY', 100, 1, 1_000),
     leaseMs,
     heartbeatMs: integer('HEARTBEAT_MS', Math.max(100, Math.floor(leaseMs / 3.5)), 50, 600_000),
     sweepMs: integer('SWEEP_MS', 2_000, 100, 600_000),
-    toolModules: (text('HOLDPOINT_TOOLS') ?? '').split(',').map((part) => part.trim()).filter(Boolean),
-    logLevel: pattern('LOG_LEVEL', /^(trace|debug|info|warn|error|fatal|silent)$/, 'must be trace, debug, info, warn, error, fatal or silent') ?? 'info',
+    toolModules: (text('HOLDPOINT_TOOLS') ?? '')
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+    logLevel:
+      pattern(
+        'LOG_LEVEL',
+        /^(trace|debug|info|warn|error|fatal|silent)$/,
+        'must be trace, debug, info, warn, error, fatal or silent',
+      ) ?? 'info',
     databasePool: integer('DATABASE_POOL', 10, 2, 200),
     workerPort: text('WORKER_PORT') === null ? null : integer('WORKER_PORT', 0, 0, 65_535),
     drainMs: integer('DRAIN_MS', 20_000, 0, 600_000),
     failpoints: failpoints(),
   };
-  if (config.heartbeatMs * 2 > config.leaseMs) problems.push('HEARTBEAT_MS must be at most half of LEASE_MS, or leases end while their worker lives');
-  if (problems.length > 0) throw new Error(`Holdpoint cannot start with these settings:\n${problems.map((p) => `  * ${p}`).join('\n')}`);
+  if (config.heartbeatMs * 2 > config.leaseMs)
+    problems.push('HEARTBEAT_MS must be at most half of LEASE_MS, or leases end while their worker lives');
+  if (problems.length > 0)
+    throw new Error(`Holdpoint cannot start with these settings:\n${problems.map((p) => `  * ${p}`).join('\n')}`);
   return config;
 }

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import { type Config, loadConfig } from './config.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
-import { serveSteps, type StepServer } from './engine/serve-steps.ts';
+import { type StepServer, serveSteps } from './engine/serve-steps.ts';
 import { armFailpoints } from './failpoints.ts';
 import { createLog, type Logger } from './log.ts';
 import { openQueues, type Queues } from './queue/connection.ts';
@@ -24,17 +24,45 @@ export interface WorkerProcess {
 type WorkerConfig = Config & { databaseUrl: string };
 
 /** Starts a worker; resolves once it takes jobs or knows why it does not yet. */
-export async function startWorker(config: WorkerConfig, log: Logger = createLog({ level: config.logLevel, name: 'worker' })): Promise<WorkerProcess> {
+export async function startWorker(
+  config: WorkerConfig,
+  log: Logger = createLog({ level: config.logLevel, name: 'worker' }),
+): Promise<WorkerProcess> {
   const metrics = createMetrics({ processMetrics: true });
   const tools = await loadTools(config.toolModules);
   const types = createStepTypes(tools);
-  const db = openDatabase({ url: config.databaseUrl, max: config.databasePool, name: 'holdpoint worker', onError: (error) => log.warn({ error: error.message }, 'Postgres connection') });
+  const db = openDatabase({
+    url: config.databaseUrl,
+    max: config.databasePool,
+    name: 'holdpoint worker',
+    onError: (error) => log.warn({ error: error.message }, 'Postgres connection'),
+  });
   const queues = await openQueues(config, { log, onAddFailed: () => metrics.queueAddFailures.inc() });
   const wakeups = queues.wakeups ?? openPostgresWakeups(db, `${config.queuePrefix}_wakeups`);
-  const engine = createEngine({ db, steps: queues.steps, wakeups, types, known: { tools }, log, metrics, name: 'holdpoint worker', leaseMs: config.leaseMs });
-  const server = serveSteps(engine, queues, { concurrency: config.workerConcurrency, heartbeatMs: config.heartbeatMs, sweepMs: config.sweepMs });
-  const health = config.workerPort === null ? null : serveHealth({ port: config.workerPort, host: config.host }, db, server, () => metrics.registry.metrics());
-  log.info({ concurrency: config.workerConcurrency, queue: config.redisUrl === null ? 'postgres' : 'redis' }, 'worker started');
+  const engine = createEngine({
+    db,
+    steps: queues.steps,
+    wakeups,
+    types,
+    known: { tools },
+    log,
+    metrics,
+    name: 'holdpoint worker',
+    leaseMs: config.leaseMs,
+  });
+  const server = serveSteps(engine, queues, {
+    concurrency: config.workerConcurrency,
+    heartbeatMs: config.heartbeatMs,
+    sweepMs: config.sweepMs,
+  });
+  const health =
+    config.workerPort === null
+      ? null
+      : serveHealth({ port: config.workerPort, host: config.host }, db, server, () => metrics.registry.metrics());
+  log.info(
+    { concurrency: config.workerConcurrency, queue: config.redisUrl === null ? 'postgres' : 'redis' },
+    'worker started',
+  );
   return {
     engine,
     queues,
@@ -51,19 +79,36 @@ export async function startWorker(config: WorkerConfig, log: Logger = createLog(
 }
 
 /** Health and metrics of a worker, on a port of its own that is not meant for the public. */
-function serveHealth({ port, host }: { port: number; host: string }, db: Database, server: StepServer, metrics: () => Promise<string>) {
+function serveHealth(
+  { port, host }: { port: number; host: string },
+  db: Database,
+  server: StepServer,
+  metrics: () => Promise<string>,
+) {
   const answer = async (path: string): Promise<{ status: number; body: string }> => {
     if (path === '/metrics') return { status: 200, body: await metrics() };
     if (path === '/health/live') return { status: 200, body: JSON.stringify({ status: 'ok' }) };
-    if (path !== '/health/ready') return { status: 404, body: JSON.stringify({ error: 'ask /health/live, /health/ready or /metrics' }) };
-    const postgres = await db.pool.query('SELECT 1').then(() => null, (error: Error) => error.message);
-    const reasons = { ...(postgres === null ? {} : { postgres }), ...(server.refusal === null ? {} : { queue: server.refusal }) };
+    if (path !== '/health/ready')
+      return { status: 404, body: JSON.stringify({ error: 'ask /health/live, /health/ready or /metrics' }) };
+    const postgres = await db.pool.query('SELECT 1').then(
+      () => null,
+      (error: Error) => error.message,
+    );
+    const reasons = {
+      ...(postgres === null ? {} : { postgres }),
+      ...(server.refusal === null ? {} : { queue: server.refusal }),
+    };
     const isReady = Object.keys(reasons).length === 0;
     return { status: isReady ? 200 : 503, body: JSON.stringify({ status: isReady ? 'ok' : 'not ready', reasons }) };
   };
   return createServer((request, response) => {
     void answer(new URL(request.url ?? '/', 'http://worker').pathname).then(
-      ({ status, body }) => response.writeHead(status, { 'content-type': body.startsWith('{') ? 'application/json' : 'text/plain; version=0.0.4' }).end(body),
+      ({ status, body }) =>
+        response
+          .writeHead(status, {
+            'content-type': body.startsWith('{') ? 'application/json' : 'text/plain; version=0.0.4',
+          })
+          .end(body),
       () => response.writeHead(500).end(),
     );
   }).listen(port, host);
@@ -71,8 +116,12 @@ function serveHealth({ port, host }: { port: number; host: string }, db: Databas
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const config = loadConfig();
-  if (config.databaseUrl === null) throw new Error('DATABASE_URL is not set: a worker needs the database that the web process uses (npm start brings its own)');
+  if (config.databaseUrl === null)
+    throw new Error(
+      'DATABASE_URL is not set: a worker needs the database that the web process uses (npm start brings its own)',
+    );
   armFailpoints(config.failpoints);
   const worker = await startWorker({ ...config, databaseUrl: config.databaseUrl });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void worker.stop().then(() => process.exit(0)));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => void worker.stop().then(() => process.exit(0)));
 }

@@ -14,7 +14,7 @@ const DEFAULTS = {
   bootstrapWorkspace: null,
   stepQueues: 1,
   queuePrefix: 'hp',
-  workerConcurrency: 50,
+  workerConcurrency: 100,
   leaseMs: 7_000,
   heartbeatMs: 2_000,
   sweepMs: 2_000,

@@ -60,7 +60,8 @@ export interface Decision {
   dataPatch: JsonObject | null;
 }
 
-type StepResult = Pick<StepRow, 'input' | 'output' | 'error' | 'ranMs'>;
+/** What a step run leaves behind. */
+export type StepResult = Pick<StepRow, 'input' | 'output' | 'error' | 'ranMs'>;
 
 export class Draft {
   readonly plan: Plan;

@@ -17,21 +17,24 @@ export class RunFailure extends Error {
   }
 }
 
-/** Completes the run: an `end-flow` step was reached, or the last branch ended (`result` undefined). */
-export function finishRun(draft: Draft, result?: Json): void {
-  let value: Json = { success: true };
+/** What a run results in: its end-flow's own result, else what the definition says. Throws when that cannot be told. */
+export function resolveResult(draft: Draft, own?: Json): Json {
+  const { output } = draft.plan;
+  if (own !== undefined || !output) return own ?? { success: true };
   try {
-    if (result !== undefined) value = result;
-    else if (draft.plan.output) value = draft.plan.output.resolve(draft.scope);
+    return output.resolve(draft.scope);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    failRun(draft, { code: 'expression_error', message: `The workflow's output failed: ${error.message}` });
-    return;
+    throw new RunFailure({ code: 'expression_error', message: `The workflow's output failed: ${error.message}` });
   }
+}
+
+/** Completes the run: an `end-flow` step was reached, or the last branch ended. */
+export function finishRun(draft: Draft, result: Json): void {
   draft.event('run.completed');
   closeAll(draft);
   draft.state.status = 'completed';
-  draft.state.result = value;
+  draft.state.result = result;
 }
 
 export function failRun(draft: Draft, error: RunError): void {

@@ -44,7 +44,11 @@ export function findJsonProblems(value: unknown, { maxBytes = MAX_DATA_BYTES, ma
     }
   }
   if (problems.length === 0 && Buffer.byteLength(JSON.stringify(value) ?? 'null') > maxBytes) {
-    problems.push({ pointer: '', message: `is larger than ${maxBytes} bytes as JSON`, hint: 'store big content as a file and pass its id' });
+    problems.push({
+      pointer: '',
+      message: `is larger than ${maxBytes} bytes as JSON`,
+      hint: 'store big content as a file and pass its id',
+    });
   }
   return problems;
 }
@@ -59,5 +63,9 @@ function isStorableText(text: string): boolean {
 }
 
 function unstorableText(pointer: string): Problem {
-  return { pointer, message: 'holds a NUL character or a lone surrogate, which cannot be stored', hint: 'send well-formed text' };
+  return {
+    pointer,
+    message: 'holds a NUL character or a lone surrogate, which cannot be stored',
+    hint: 'send well-formed text',
+  };
 }

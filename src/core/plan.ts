@@ -1,4 +1,4 @@
-// A definition made ready to be walked: steps and edges by reference, parsed expressions, reachability. Built once per
+// A definition made ready to be walked: steps and edges by reference, parsed expressions, who waits for whom. Built once per
 // version and shared by every run of it; it holds no state of any run.
 
 import {
@@ -12,7 +12,7 @@ import {
 } from './definition.ts';
 import { type Expression, parseExpression, parseTemplate, type Scope, type Template } from './expression.ts';
 import type { Json, JsonObject } from './json.ts';
-import { buildReachability, findCyclic } from './reachability.ts';
+import { buildArrivals, findCyclic } from './reachability.ts';
 import { compilePayload, type Validator } from './schema.ts';
 import type { StepType } from './step-type.ts';
 
@@ -54,10 +54,13 @@ export interface Plan {
   payload: Validator | null;
   /** Steps whose output some expression of the definition names; others' outputs need not be kept at hand. */
   readOutputs: Reads;
-  /** Whether `to` can be reached from `from` over at least one edge that is not `on: "error"` or `on: "timeout"`. */
-  reaches(from: PlanStep, to: PlanStep): boolean;
-  /** The same over every edge. */
-  reachesAnyhow(from: PlanStep, to: PlanStep): boolean;
+  /**
+   * Whether what is open at `from` may yet come to `to`, over edges that are not `on: "error"` or `on: "timeout"`: leading
+   * on, or from within a loop back to where it begins. What could come only by going round a loop once more does not count.
+   */
+  canArrive(from: PlanStep, to: PlanStep): boolean;
+  /** The same over every kind of edge. */
+  canArriveAnyhow(from: PlanStep, to: PlanStep): boolean;
 }
 
 export function isFault(edge: Edge): boolean {
@@ -82,8 +85,9 @@ export function buildPlan(definition: Definition, getType: (name: string) => Ste
   }
   const links = (faults: boolean) =>
     ordered.map((step) => step.out.filter((edge) => faults || !edge.fault).map((edge) => edge.to.index));
-  const reaches = buildReachability(links(false));
-  const reachesAnyhow = buildReachability(links(true));
+  const initial = steps.get(definition.initialStep)!;
+  const arrives = buildArrivals(links(false), initial.index);
+  const arrivesWithFaults = buildArrivals(links(true), initial.index);
   markRepeating(ordered, findCyclic(links(true)), definition.onCancel);
   const output = definition.output === undefined ? null : parseTemplate(definition.output);
   const readOutputs = unite([
@@ -94,14 +98,15 @@ export function buildPlan(definition: Definition, getType: (name: string) => Ste
   return {
     definition,
     steps,
-    initial: steps.get(definition.initialStep)!,
+    initial,
     onCancel: definition.onCancel === undefined ? null : steps.get(definition.onCancel)!,
     output,
     payload:
       definition.payload && Object.keys(definition.payload).length > 0 ? compilePayload(definition.payload) : null,
     readOutputs,
-    reaches: (from, to) => reaches(from.index, to.index),
-    reachesAnyhow: (from, to) => reachesAnyhow(from.index, to.index),
+    canArrive: (from, to) => arrives(from.index, to.index),
+    // Seen with the fault edges, other plain edges may lead back; what can arrive without them still can.
+    canArriveAnyhow: (from, to) => arrives(from.index, to.index) || arrivesWithFaults(from.index, to.index),
   };
 }
 

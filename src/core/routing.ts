@@ -1,9 +1,9 @@
-// Which edges are followed when a step ends, who waits for whom at a join, and the settling of steps that need no job.
-// All of DESIGN §4's rules on edges, joins and loops are here; what a command means is core/transition.ts.
+// How a step run ends, which edges are followed then, and the settling of steps that need no job. DESIGN §4's rules on
+// edges and loops are here; who waits for whom is core/joins.ts, what a command means core/transition.ts.
 
 import { LIMITS } from './definition.ts';
-import { type Draft, keyOf } from './draft.ts';
-import { failRun, finishRun, RunFailure } from './endings.ts';
+import type { Draft, StepResult } from './draft.ts';
+import { finishRun, RunFailure, resolveResult } from './endings.ts';
 import { ExpressionError, type Scope } from './expression.ts';
 import { isJsonObject, type Json, type JsonObject, MAX_DATA_BYTES } from './json.ts';
 import { type PlanEdge, type PlanStep, resolveValue } from './plan.ts';
@@ -16,30 +16,57 @@ type Ending =
   | { kind: 'failed' }
   | { kind: 'timed-out' };
 
-/** Ends a step run with an output: records it, and follows its edges unless the run is being cancelled. */
+/**
+ * Ends a step run with an output, and follows its edges unless the run is being cancelled. What is to follow is worked
+ * out first: a completion that cannot be followed up is a failure of the step run, and data and outputs stay as they are.
+ */
 export function completeStep(
   draft: Draft,
   open: OpenStep,
   completion: Completion,
-  extra: { input?: JsonObject | null; ranMs?: number; fields?: JsonObject | null } = {},
+  { fields = null, ...result }: { input?: JsonObject | null; ranMs?: number; fields?: JsonObject | null } = {},
 ): void {
-  const step = draft.stepOf(open);
-  const { fields = null, ...result } = extra;
+  const { output, outcome } = completion;
+  // The output stays to be seen on the failed row: who rejected, or what was too much.
+  const { patch, edges } = workOut(draft, open, { ...result, output }, () => {
+    const patch = buildPatch(draft, open, output, fields);
+    return { patch, edges: draft.state.cancellation ? [] : chooseNext(draft, open, completion, patch) };
+  });
+  draft.event('step.completed', open, outcome ? { outcome } : undefined);
+  draft.closeStep(open, 'completed', { ...result, output, error: null });
+  draft.keepOutput(draft.stepOf(open), output);
+  if (patch) draft.patchData(patch);
+  enterSteps(draft, edges);
+}
+
+/** Answers what `find` finds; where it throws, the step run ends as failed for the same reason as the run. */
+function workOut<Found>(draft: Draft, open: OpenStep, result: StepResult, find: () => Found): Found {
   draft.before = [...draft.open.values()];
-  draft.event('step.completed', open, completion.outcome ? { outcome: completion.outcome } : undefined);
-  draft.closeStep(open, 'completed', { ...result, output: completion.output, error: null });
-  draft.keepOutput(step, completion.output);
-  mergeIntoData(draft, step, completion.output, fields);
-  if (draft.state.cancellation) return;
-  const rejected = completion.outcome === 'rejected';
-  const names = [...(completion.on ?? []), ...(completion.outcome ? [completion.outcome] : [])];
-  const followed = follow(draft, step, { kind: 'completed', on: names, rejected });
-  if (rejected && followed === 0)
+  try {
+    return find();
+  } catch (error) {
+    if (error instanceof RunFailure) closeFailed(draft, open, error.error, result);
+    throw error;
+  }
+}
+
+/** The edges that the completed step run follows; throws where it may not end like this. */
+function chooseNext(draft: Draft, open: OpenStep, completion: Completion, patch: JsonObject | null): PlanEdge[] {
+  const { output, outcome, on = [] } = completion;
+  const rejected = outcome === 'rejected';
+  const ending: Ending = { kind: 'completed', on: outcome ? [...on, outcome] : on, rejected };
+  const edges = chooseEdges(draft, open, ending, () => {
+    const { data, steps, ...scope } = draft.scope;
+    return { ...scope, data: { ...data, ...patch }, steps: { ...steps, [open.step]: { output } } };
+  });
+  if (rejected && edges.length === 0) {
     throw new RunFailure({
       code: 'approval_rejected',
-      message: `Step "${step.step.id}" was rejected`,
-      step: step.step.id,
+      message: `Step "${open.step}" was rejected`,
+      step: open.step,
     });
+  }
+  return edges;
 }
 
 /** Ends a step run for good without an output; without an edge that takes it, the run fails with the same error. */
@@ -50,37 +77,17 @@ export function failStep(
   kind: 'failed' | 'timed-out',
   ranMs?: number,
 ): void {
-  const step = draft.stepOf(open);
   draft.before = [...draft.open.values()];
-  draft.event('step.failed', open, { code: error.code, message: error.message });
-  draft.closeStep(open, 'failed', { error, ...(ranMs === undefined ? {} : { ranMs }) });
+  closeFailed(draft, open, error, ranMs === undefined ? {} : { ranMs });
   if (draft.state.cancellation) return;
-  if (follow(draft, step, { kind }) === 0) throw new RunFailure({ ...error, step: step.step.id });
+  const edges = chooseEdges(draft, open, { kind }, () => draft.scope);
+  if (edges.length === 0) throw new RunFailure({ ...error, step: open.step });
+  enterSteps(draft, edges);
 }
 
-/** Lets every step run go that waits for nothing more, until none is left; settling ones at most 100 per decision. */
-export function advance(draft: Draft): void {
-  let isAtRest = false;
-  while (!isAtRest && !draft.isOver) isAtRest = !letGo(draft);
-}
-
-/**
- * One pass over what is pending, in order of arrival, save that a `join: "any"` goes before others arrive. Ends, to be
- * asked again, where others may have become ready: after one that settled, or that cancelled others.
- */
-function letGo(draft: Draft): boolean {
-  const waiting = pending(draft);
-  const joinsAny = (open: OpenStep) => draft.stepOf(open).step.join === 'any';
-  const next = waiting.find(joinsAny);
-  for (const open of next ? [next] : waiting) {
-    if (!isReady(draft, open)) continue;
-    const works = draft.stepOf(open).type.settle === undefined || draft.settled >= LIMITS.settledPerDecision;
-    const gone = go(draft, open);
-    if (works) queueStep(draft, gone);
-    else settleStep(draft, gone);
-    if (!works || next) return true;
-  }
-  return false;
+function closeFailed(draft: Draft, open: OpenStep, { code, message }: RunError, result: StepResult): void {
+  draft.event('step.failed', open, { code, message });
+  draft.closeStep(open, 'failed', { ...result, error: { code, message } });
 }
 
 /** Runs a settling step inside the decision. */
@@ -121,32 +128,24 @@ function record(draft: Draft, open: OpenStep, outcome: Outcome): void {
 }
 
 function endFlow(draft: Draft, open: OpenStep, { status, result, error }: Extract<Outcome, { kind: 'end' }>): void {
-  draft.before = [...draft.open.values()];
+  const output = result ?? null;
+  const value = workOut(draft, open, { output }, () => {
+    if (status === 'completed') return resolveResult(draft, result);
+    throw new RunFailure({ code: 'flow_failed', message: 'The flow ended as failed', ...error, step: open.step });
+  });
   draft.event('step.completed', open);
-  draft.closeStep(open, 'completed', { output: result ?? null });
-  if (status === 'completed') finishRun(draft, result);
-  else failRun(draft, { code: 'flow_failed', message: 'The flow ended as failed', ...error, step: open.step });
+  draft.closeStep(open, 'completed', { output });
+  finishRun(draft, value);
 }
 
 /** Makes `target` pending, as a new visit or by merging into the arrival that already waits. */
 export function enterStep(draft: Draft, target: PlanStep, urgent = false): OpenStep {
-  const { id } = target.step;
-  const waiting = pending(draft).find((open) => open.step === id);
-  if (waiting) return urgent ? draft.moveStep(waiting, { urgent: true }) : waiting;
-  if ((draft.state.visits[id] ?? 0) >= target.maxVisits)
-    throw new RunFailure({
-      code: 'max_visits_exceeded',
-      message: `Step "${id}" was entered more than ${target.maxVisits} times; give the loop an exit or raise its maxVisits`,
-      step: id,
-    });
-  if (draft.state.stepRuns >= LIMITS.stepRunsPerRun)
-    throw new RunFailure({
-      code: 'too_many_steps',
-      message: `The run needs more than ${LIMITS.stepRunsPerRun} step runs; split it into several runs`,
-      step: id,
-    });
-  const open = openVisit(draft, target);
+  const open = listPending(draft).find(({ step }) => step === target.step.id) ?? openVisit(draft, target);
   return urgent ? draft.moveStep(open, { urgent: true }) : open;
+}
+
+function enterSteps(draft: Draft, edges: PlanEdge[]): void {
+  for (const edge of edges) enterStep(draft, edge.to, edge.fault);
 }
 
 /** Opens the next visit of a step, whatever its limits say: cleaning up is owed even by a run that has used them up. */
@@ -169,19 +168,15 @@ export function queueStep(draft: Draft, open: OpenStep): void {
   });
 }
 
-function follow(draft: Draft, from: PlanStep, ending: Ending): number {
-  const edges = chooseEdges(draft, from, ending);
-  for (const edge of edges) enterStep(draft, edge.to, edge.fault);
-  return edges.length;
-}
-
-function chooseEdges(draft: Draft, from: PlanStep, ending: Ending): PlanEdge[] {
+/** The edges that are followed when `open` ends; throws when one cannot be. Changes nothing. */
+function chooseEdges(draft: Draft, open: OpenStep, ending: Ending, getScope: () => Scope): PlanEdge[] {
+  const from = draft.stepOf(open);
   const candidates = from.out.filter((edge) => applies(edge, from, ending));
   if (candidates.length === 0) return [];
   let scope: Scope | undefined;
   const holds = (edge: PlanEdge) => {
     if (edge.condition === null) return true;
-    scope ??= draft.scope;
+    scope ??= getScope();
     try {
       return isTruthy(edge.condition.evaluate(scope));
     } catch (error) {
@@ -189,13 +184,36 @@ function chooseEdges(draft: Draft, from: PlanStep, ending: Ending): PlanEdge[] {
       throw new RunFailure({
         code: 'expression_error',
         message: `The condition of the edge to "${edge.to.step.id}" failed: ${error.message}`,
-        step: from.step.id,
+        step: open.step,
       });
     }
   };
   let chosen = candidates.filter((edge) => !edge.edge.default && holds(edge));
   if (chosen.length === 0) chosen = candidates.filter((edge) => edge.edge.default && holds(edge));
-  return from.step.route === 'first' ? chosen.slice(0, 1) : chosen;
+  if (from.step.route === 'first') chosen = chosen.slice(0, 1);
+  checkLimits(draft, open, chosen);
+  return chosen;
+}
+
+/** Throws when a loop, or the run, has no step run left for what `edges` lead to once `leaving` has ended. */
+function checkLimits(draft: Draft, leaving: OpenStep, edges: PlanEdge[]): void {
+  if (edges.length === 0) return;
+  const targets = new Set(edges.map((edge) => edge.to));
+  for (const open of listPending(draft)) if (open !== leaving) targets.delete(draft.stepOf(open));
+  for (const { step, maxVisits } of targets) {
+    if ((draft.state.visits[step.id] ?? 0) < maxVisits) continue;
+    throw new RunFailure({
+      code: 'max_visits_exceeded',
+      message: `Step "${step.id}" was entered more than ${maxVisits} times; give the loop an exit or raise its maxVisits`,
+      step: leaving.step,
+    });
+  }
+  if (draft.state.stepRuns + targets.size <= LIMITS.stepRunsPerRun) return;
+  throw new RunFailure({
+    code: 'too_many_steps',
+    message: `The run needs more than ${LIMITS.stepRunsPerRun} step runs; split it into several runs`,
+    step: leaving.step,
+  });
 }
 
 function applies(edge: PlanEdge, from: PlanStep, ending: Ending): boolean {
@@ -206,34 +224,6 @@ function applies(edge: PlanEdge, from: PlanStep, ending: Ending): boolean {
   if (edge.fault) return false;
   if (on !== undefined) return ending.on.includes(on);
   return !ending.rejected || edge.condition !== null;
-}
-
-/** A pending step run goes when no other open one can still reach it, save pending ones that it can itself reach. */
-function isReady(draft: Draft, open: OpenStep): boolean {
-  const step = draft.stepOf(open);
-  if (open.urgent || step.step.join === 'any' || draft.open.size === 1) return true;
-  for (const other of draft.open.values()) {
-    if (other === open) continue;
-    const from = draft.stepOf(other);
-    if (other.status === 'pending' && draft.plan.reaches(step, from)) continue;
-    if (draft.plan.reaches(from, step)) return false;
-  }
-  return true;
-}
-
-/** Takes a step run out of its join: with `join: "any"` whatever else could still reach it is cancelled. */
-function go(draft: Draft, open: OpenStep): OpenStep {
-  const step = draft.stepOf(open);
-  if (step.step.join === 'any') {
-    for (const other of [...draft.open.values()]) {
-      if (keyOf(other) === keyOf(open) || !draft.plan.reachesAnyhow(draft.stepOf(other), step)) continue;
-      draft.closePause(other, { status: 'cancelled' });
-      draft.closeStep(other, 'cancelled');
-    }
-  }
-  if (!open.urgent) return open;
-  const { urgent: _urgent, ...calm } = open;
-  return draft.moveStep(calm, {});
 }
 
 function pauseStep(draft: Draft, open: OpenStep, spec: PauseSpec): void {
@@ -251,23 +241,25 @@ function pauseStep(draft: Draft, open: OpenStep, spec: PauseSpec): void {
   draft.openPause({ id: pauseId, step: open.step, visit: open.visit, spec, ...due });
 }
 
-/** Puts an output where DESIGN §7 says; `fields` are those of a chosen action, which are merged beside its output. */
-function mergeIntoData(draft: Draft, step: PlanStep, output: Json, fields: JsonObject | null): void {
-  const { outputKey } = step.step;
-  const { mergesOutput } = step.type;
+/** Where an output goes, as DESIGN §7 says; `fields` are those of a chosen action, which are merged beside its output. */
+function buildPatch(draft: Draft, open: OpenStep, output: Json, fields: JsonObject | null): JsonObject | null {
+  const { step, type } = draft.stepOf(open);
+  const { outputKey } = step;
+  const { mergesOutput } = type;
   const own = outputKey !== undefined ? { [outputKey]: output } : mergesOutput && isJsonObject(output) ? output : null;
   const patch = mergesOutput ? { ...own } : { ...fields, ...own };
-  if (Object.keys(patch).length === 0) return;
+  if (Object.keys(patch).length === 0) return null;
   if (Buffer.byteLength(JSON.stringify({ ...draft.state.data, ...patch })) > MAX_DATA_BYTES)
     throw new RunFailure({
       code: 'data_too_large',
       message: `The run's data grew beyond ${MAX_DATA_BYTES} bytes; keep big outputs out of it with outputKey or as files`,
-      step: step.step.id,
+      step: open.step,
     });
-  draft.patchData(patch);
+  return patch;
 }
 
-function pending(draft: Draft): OpenStep[] {
+/** The step runs that wait for others, the one reached first first. */
+export function listPending(draft: Draft): OpenStep[] {
   const found: OpenStep[] = [];
   for (const open of draft.open.values()) if (open.status === 'pending') found.push(open);
   return found;

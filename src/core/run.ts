@@ -17,6 +17,11 @@ export type OpenStatus = 'pending' | 'queued' | 'running' | 'waiting';
 
 export const FINISHED: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'cancelled']);
 
+/** Whether a run is finished or waits for somebody: nothing more happens by itself but what is due. */
+export function isSettled(status: RunStatus): boolean {
+  return FINISHED.has(status) || status === 'waiting' || status === 'held';
+}
+
 /** One visit of one step in one run. */
 export interface StepRef {
   step: string;

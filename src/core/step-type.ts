@@ -136,3 +136,8 @@ export class StepError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 }
+
+/** By its name, because a tool may have its `StepError` from another copy of this module. */
+export function isStepError(error: unknown): error is StepError {
+  return error instanceof Error && error.name === 'StepError' && 'retryable' in error && 'definite' in error;
+}

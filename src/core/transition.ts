@@ -1,17 +1,18 @@
 // The rules of a run, as one pure function: `decide(plan, state, command, context)` answers what the run becomes and what
 // there is to write, or why not. In call order: is the command legal for the run's status (ACCEPTS) and for the step run
-// it names; what it does; which step runs go next (core/routing.ts); how the run stands now (`settleStatus`, the only
+// it names; what it does; which step runs go next (core/routing.ts, core/joins.ts); how the run stands now (`settleStatus`, the only
 // place where a run's status is derived). Ids and time are arguments: same input, same decision.
 
 import { LIMITS } from './definition.ts';
 import { type Decision, type DecisionContext, Draft } from './draft.ts';
-import { cancelRun, closeAll, failRun, finishRun, RunFailure } from './endings.ts';
-import type { ErrorCode, Problem } from './errors.ts';
+import { cancelRun, closeAll, failRun, finishRun, RunFailure, resolveResult } from './endings.ts';
+import { advance } from './joins.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Plan, PlanStep } from './plan.ts';
-import { advance, completeStep, enterStep, failStep, openVisit, queueStep, settleStep } from './routing.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import { completeStep, enterStep, failStep, openVisit, queueStep, settleStep } from './routing.ts';
 import { FINISHED, type OpenStep, type RunState, type RunStatus, type StepRef } from './run.ts';
-import type { Answer } from './step-type.ts';
+import { type AnswerRequest, answerPause, wakeStep } from './waits.ts';
 
 /** A failed attempt, as its worker saw it. */
 export interface AttemptError {
@@ -24,18 +25,21 @@ export interface AttemptError {
   retryAfterMs?: number;
 }
 
-/** `fence: null` stands for work that was done without a claim (pure steps). Durations in milliseconds. */
+/** The work that a result comes from: under a claim, or without one (pure steps), and then for that attempt only. */
+export type Work = { fence: number } | { fence: null; attempt: number };
+
+/** Durations in milliseconds. */
 export type Command =
   | ({ type: 'claim'; input: JsonObject | null } & StepRef)
-  | ({ type: 'complete'; fence: number | null; output: Json; input?: JsonObject | null; ranMs?: number } & StepRef)
+  | ({ type: 'complete'; output: Json; input?: JsonObject | null; ranMs?: number } & StepRef & Work)
   | ({
       type: 'fail-attempt';
-      fence: number | null;
       error: AttemptError;
       /** 0–1, drawn once for the jitter. */
       random: number;
       ranMs?: number;
-    } & StepRef)
+    } & StepRef &
+      Work)
   | ({
       type: 'expire-lease';
       fence: number;
@@ -44,16 +48,13 @@ export type Command =
     } & StepRef)
   | ({ type: 'settle' } & StepRef)
   | ({ type: 'wake' } & StepRef)
-  | { type: 'answer'; answer: Answer; step?: string; pauseId?: string }
+  | ({ type: 'answer' } & AnswerRequest)
   | { type: 'expire-run' }
   | { type: 'cancel'; reason?: string }
   | { type: 'terminate'; reason?: string };
 
 export type CommandType = Command['type'];
-export type Verdict =
-  | { kind: 'accepted'; decision: Decision }
-  | { kind: 'already' }
-  | { kind: 'refused'; code: ErrorCode; message: string; details?: Problem[] };
+export type Verdict = { kind: 'accepted'; decision: Decision } | { kind: 'already' } | Refusal;
 
 type Legality = 'accept' | 'already' | 'refused';
 type Accepts = Readonly<Record<RunStatus, Legality>>;
@@ -126,7 +127,7 @@ export function decide(plan: Plan, state: RunState, command: Command, context: D
 function act(draft: Draft, command: Command): Verdict | null {
   switch (command.type) {
     case 'answer':
-      return answer(draft, command);
+      return applyUnlessRefused(draft, answerPause(draft, command));
     case 'expire-run':
       return expireRun(draft);
     case 'cancel':
@@ -147,7 +148,7 @@ function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | 
   const step = draft.stepOf(open);
   switch (command.type) {
     case 'claim': {
-      const lost = findLostClaim(draft, open, null);
+      const lost = findNotReady(draft, open);
       if (lost) return lost;
       draft.event('step.started', open, { attempt: open.attempt });
       draft.moveStep(
@@ -159,7 +160,7 @@ function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | 
       return null;
     }
     case 'complete': {
-      const lost = findLostClaim(draft, open, command.fence);
+      const lost = findLostClaim(draft, open, command);
       if (lost) return lost;
       const { input, ranMs } = command;
       apply(draft, () =>
@@ -173,16 +174,16 @@ function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | 
       return null;
     }
     case 'fail-attempt':
-      return findLostClaim(draft, open, command.fence) ?? failAttempt(draft, step, open, command);
+      return findLostClaim(draft, open, command) ?? failAttempt(draft, step, open, command);
     case 'expire-lease':
-      return findLostClaim(draft, open, command.fence) ?? expireLease(draft, open, command.released ?? false);
+      return findLostClaim(draft, open, command) ?? expireLease(draft, open, command.released ?? false);
     case 'settle':
       if (open.status !== 'queued' || !step.type.settle)
         return refuse('step_not_open', 'The step does not wait to be settled');
       apply(draft, () => settleStep(draft, open));
       return null;
     case 'wake':
-      return wake(draft, step, open);
+      return applyUnlessRefused(draft, wakeStep(draft, open));
   }
 }
 
@@ -244,74 +245,6 @@ function expireLease(draft: Draft, open: OpenStep, released: boolean): null {
   return null;
 }
 
-function wake(draft: Draft, step: PlanStep, open: OpenStep): Verdict | null {
-  const { now } = draft.context;
-  if (open.status !== 'waiting' || open.dueAt === undefined)
-    return refuse('step_not_open', 'The step waits for no time');
-  if (open.dueAt > now) return refuse('not_due', 'The step is not due yet');
-  if (open.awaits === 'time') {
-    apply(draft, () =>
-      completeStep(draft, open, { kind: 'complete', output: { wokeAt: new Date(now).toISOString() } }),
-    );
-    return null;
-  }
-  const reply = step.type.expire?.(step.step, { now })?.answer;
-  const verdict = reply && step.type.answer!(step.step, reply, { actor: draft.context.actor, now });
-  apply(draft, () => {
-    if (reply && verdict?.ok) {
-      draft.closePause(open, { status: 'expired', answer: reply, answeredBy: draft.context.actor.userId });
-      completeStep(draft, open, verdict.outcome, { fields: verdict.mergeIntoData });
-    } else {
-      draft.closePause(open, { status: 'expired' });
-      failStep(draft, open, { code: 'timeout', message: `Nobody answered step "${open.step}" in time` }, 'timed-out');
-    }
-  });
-  return null;
-}
-
-function answer(draft: Draft, command: Extract<Command, { type: 'answer' }>): Verdict | null {
-  const found = findPause(draft, command);
-  if ('kind' in found) return found;
-  const { open, step } = found;
-  const { actor, now } = draft.context;
-  if (open.assignees && !open.assignees.includes(actor.userId)) {
-    return refuse('forbidden', `Step "${open.step}" is assigned to somebody else`);
-  }
-  const verdict = step.type.answer!(step.step, command.answer, { actor, now });
-  if (!verdict.ok) return refuse('invalid_input', 'The answer does not fit; the pause stays open', verdict.problems);
-  apply(draft, () => {
-    draft.closePause(open, { status: 'answered', answer: command.answer, answeredBy: actor.userId });
-    completeStep(draft, open, verdict.outcome, { fields: verdict.mergeIntoData });
-  });
-  return null;
-}
-
-/** The one open pause an answer is for; several of its type need a `stepId` or `pauseId`. */
-function findPause(
-  draft: Draft,
-  { answer, step, pauseId }: Extract<Command, { type: 'answer' }>,
-): { open: OpenStep; step: PlanStep } | Verdict {
-  const paused = [...draft.open.values()].filter((open) => open.awaits === 'person');
-  if (paused.length === 0) return refuse('run_not_paused', 'The run is not paused: it waits for nobody');
-  const named = paused.filter(
-    (open) => (step === undefined || open.step === step) && (pauseId === undefined || open.pauseId === pauseId),
-  );
-  if (named.length === 0)
-    return refuse('already_answered', `This pause is not open any more; open now: ${listPauses(paused)}`);
-  const wanted = answer.type === 'collect_inputs' ? 'collect-inputs' : 'request-user-action';
-  const fitting = named.filter((open) => draft.stepOf(open).type.type === wanted);
-  if (fitting.length === 0)
-    return refuse('run_not_paused', `The run does not wait for "${answer.type}"; open now: ${listPauses(paused)}`);
-  if (fitting.length > 1) {
-    return refuse(
-      'ambiguous_pause',
-      'Several pauses of this type are open: say which with stepId or pauseId',
-      fitting.map((open) => ({ pointer: '/stepId', message: `${open.step} (pauseId ${open.pauseId})` })),
-    );
-  }
-  return { open: fitting[0]!, step: draft.stepOf(fitting[0]!) };
-}
-
 function cancel(draft: Draft, reason: string | undefined): Verdict | null {
   if (draft.state.cancellation?.stage) return { kind: 'already' };
   draft.state.interrupted = [...draft.open.values()];
@@ -347,14 +280,27 @@ function cancellation(draft: Draft, type: 'cancel' | 'terminate', reason: string
 function apply(draft: Draft, change: () => unknown): void {
   try {
     change();
-    if (!draft.state.cancellation) advance(draft);
+    if (!draft.state.cancellation) goOn(draft);
   } catch (error) {
     if (!(error instanceof RunFailure)) throw error;
     if (!draft.state.cancellation) failRun(draft, error.error);
   }
   proceedCancellation(draft);
-  if (!draft.isOver && draft.open.size === 0) finishRun(draft);
   settleStatus(draft, draft.settled > 0 || draft.state.seq > 1);
+}
+
+function applyUnlessRefused(draft: Draft, change: Refusal | (() => void)): Refusal | null {
+  if (typeof change !== 'function') return change;
+  apply(draft, change);
+  return null;
+}
+
+/** Lets go what can go; when the last branch has ended the run completes, or fails with no step run to be reopened. */
+function goOn(draft: Draft): void {
+  advance(draft);
+  if (draft.isOver || draft.open.size > 0) return;
+  draft.before = [];
+  finishRun(draft, resolveResult(draft));
 }
 
 /**
@@ -385,20 +331,26 @@ function settleStatus(draft: Draft, hasStarted: boolean): void {
   else state.status = 'running';
 }
 
-/** Why the step run is not the asker's to work on: by the claim with `fence`, or, without one, as one that is queued and due. */
-function findLostClaim(draft: Draft, open: OpenStep, fence: number | null): Verdict | null {
-  if (fence === null) {
-    if (open.status !== 'queued' || draft.stepOf(open).type.settle)
-      return refuse('claim_lost', `The step is ${open.status} and waits for no worker`);
-    return open.dueAt !== undefined && open.dueAt > draft.context.now
-      ? refuse('not_due', 'The retry is not due yet')
-      : null;
+/** Why a result for this step run is not the asker's to bring. */
+function findLostClaim(draft: Draft, open: OpenStep, work: Work): Refusal | null {
+  if (work.fence === null) {
+    return work.attempt === open.attempt
+      ? findNotReady(draft, open)
+      : refuse('claim_lost', `Attempt ${work.attempt} is over; the step is at attempt ${open.attempt}`);
   }
-  if (open.status === 'running' && open.fence === fence) return null;
+  if (open.status === 'running' && open.fence === work.fence) return null;
   return refuse(
     'claim_lost',
-    `The claim with fence ${fence} is over; the step is ${open.status} with fence ${open.fence}`,
+    `The claim with fence ${work.fence} is over; the step is ${open.status} with fence ${open.fence}`,
   );
+}
+
+/** Why nobody may work on this step run now: it is not queued for a worker, or not due. */
+function findNotReady(draft: Draft, open: OpenStep): Refusal | null {
+  if (open.status !== 'queued' || draft.stepOf(open).type.settle)
+    return refuse('claim_lost', `The step is ${open.status} and waits for no worker`);
+  if (open.dueAt === undefined || open.dueAt <= draft.context.now) return null;
+  return refuse('not_due', 'The retry is not due yet');
 }
 
 function withoutDue({ dueAt: _dueAt, ...open }: OpenStep): OpenStep {
@@ -409,12 +361,4 @@ function withoutDue({ dueAt: _dueAt, ...open }: OpenStep): OpenStep {
 export function retryDelayMs(retry: PlanStep['retry'], attempt: number, random: number): number {
   const base = Math.min(retry.delayMs * retry.factor ** (attempt - 1), retry.maxDelayMs);
   return Math.round(base * (1 + retry.jitter * (2 * random - 1)));
-}
-
-function listPauses(open: OpenStep[]): string {
-  return open.map((pause) => `${pause.step} (${pause.pauseId})`).join(', ');
-}
-
-function refuse(code: ErrorCode, message: string, details?: Problem[]): Verdict {
-  return { kind: 'refused', code, message, ...(details ? { details } : {}) };
 }

@@ -19,8 +19,16 @@ export interface AnswerRequest {
  * Resolves once the answer is committed. Throws `run_not_found`, `run_not_paused`, `already_answered`, `ambiguous_pause`,
  * `run_finished`, `forbidden` (assigned to somebody else), `invalid_input` with every problem, `unavailable`.
  */
-export async function answerRun(engine: Engine, { actor, runId, answer, stepId, pauseId }: AnswerRequest): Promise<{ runId: string; status: RunStatus }> {
-  const command = { type: 'answer' as const, answer, ...(stepId === undefined ? {} : { step: stepId }), ...(pauseId === undefined ? {} : { pauseId }) };
+export async function answerRun(
+  engine: Engine,
+  { actor, runId, answer, stepId, pauseId }: AnswerRequest,
+): Promise<{ runId: string; status: RunStatus }> {
+  const command = {
+    type: 'answer' as const,
+    answer,
+    ...(stepId === undefined ? {} : { step: stepId }),
+    ...(pauseId === undefined ? {} : { pauseId }),
+  };
   const { status } = stateOf(await changeRun(engine, runId, command, { actor }));
   return { runId, status };
 }

@@ -12,13 +12,13 @@ import { v7 as newId } from 'uuid';
 import { type Decision, mergeDecisions } from '../core/draft.ts';
 import { AppError } from '../core/errors.ts';
 import { type Plan, type Reads, unite } from '../core/plan.ts';
-import { type Actor, FINISHED, type RunState, type StepRef } from '../core/run.ts';
+import { type Actor, FINISHED, isSettled, type RunState, type StepRef } from '../core/run.ts';
 import { type Command, decide, type Verdict } from '../core/transition.ts';
+import { hasFailpoints, reach } from '../failpoints.ts';
+import type { Committed } from '../store/commit.ts';
+import type { Change } from '../store/commit-statement.ts';
 import { isPoison, isTransient } from '../store/db.ts';
 import { loadOutputs } from '../store/runs.ts';
-import type { Change } from '../store/commit-statement.ts';
-import type { Committed } from '../store/commit.ts';
-import { hasFailpoints, reach } from '../failpoints.ts';
 import type { Engine, RememberedRun } from './engine.ts';
 import { unavailable, withPatience } from './patience.ts';
 
@@ -60,9 +60,21 @@ export function systemActor(workspaceId = ''): Actor {
  * Asks `command` of a run. Throws `run_not_found` (also for another workspace's run) and `unavailable` when Postgres did
  * not take the change within `patienceMs`; the change may then still have happened.
  */
-export function changeRun(engine: Engine, runId: string, command: Command, { actor, patienceMs = REQUEST_PATIENCE_MS }: ChangeOptions): Promise<Changed> {
+export function changeRun(
+  engine: Engine,
+  runId: string,
+  command: Command,
+  { actor, patienceMs = REQUEST_PATIENCE_MS }: ChangeOptions,
+): Promise<Changed> {
   const changed = new Promise<Changed>((resolve, reject) => {
-    const waiting: Waiting = { command, actor, commandId: randomUUID(), deadline: Date.now() + patienceMs, resolve, reject };
+    const waiting: Waiting = {
+      command,
+      actor,
+      commandId: randomUUID(),
+      deadline: Date.now() + patienceMs,
+      resolve,
+      reject,
+    };
     const mailbox = engine.mailboxes.get(runId);
     if (mailbox) {
       mailbox.push(waiting);
@@ -95,13 +107,16 @@ async function changeTogether(engine: Engine, runId: string, together: Waiting[]
   for (let stale = 0; ; ) {
     try {
       const isLast = stale >= MAX_STALE;
-      const announce = isLast ? await engine.committer.locked(runId, round) : await round((change) => engine.committer.commit(change, deadline));
+      const announce = isLast
+        ? await engine.committer.locked(runId, round)
+        : await round((change) => engine.committer.commit(change, deadline));
       if (announce) return announce();
       stale = isLast ? 0 : stale + 1;
       engine.metrics.staleDecisions.inc();
     } catch (error) {
       if (isPoison(error) && together.length > 1) {
-        for (const waiting of together) await changeTogether(engine, runId, [waiting]).catch((cause) => waiting.reject(cause));
+        for (const waiting of together)
+          await changeTogether(engine, runId, [waiting]).catch((cause) => waiting.reject(cause));
         return;
       }
       if (!isTransient(error) || Date.now() >= deadline) throw error;
@@ -109,7 +124,8 @@ async function changeTogether(engine: Engine, runId: string, together: Waiting[]
     }
     engine.remembered.delete(runId);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 4 * stale));
-    if (Date.now() > deadline) throw new AppError('unavailable', 'The run is being changed by others all the time; try again');
+    if (Date.now() > deadline)
+      throw new AppError('unavailable', 'The run is being changed by others all the time; try again');
   }
 }
 
@@ -117,7 +133,12 @@ async function changeTogether(engine: Engine, runId: string, together: Waiting[]
  * One round: load, decide, commit. Null when the run had moved on; else what to do once the commit is durable: nobody
  * is answered, no job offered before.
  */
-async function attempt(engine: Engine, runId: string, together: Waiting[], commit: (change: Change) => Promise<Committed>): Promise<(() => void) | null> {
+async function attempt(
+  engine: Engine,
+  runId: string,
+  together: Waiting[],
+  commit: (change: Change) => Promise<Committed>,
+): Promise<(() => void) | null> {
   const isRemembered = engine.remembered.has(runId);
   const remembered = engine.remembered.get(runId) ?? (await engine.loadRun(runId));
   if (!remembered) throw new AppError('run_not_found', `Run ${runId} does not exist`);
@@ -149,7 +170,9 @@ function fold(engine: Engine, plan: Plan, before: RunState, together: Waiting[])
   let decision: Decision | null = null;
   for (const { command, actor, commandId } of together) {
     const isForeign = actor.userId !== SYSTEM_USER && actor.workspaceId !== state.workspaceId;
-    const verdict: Verdict = isForeign ? { kind: 'refused', code: 'run_not_found', message: `Run ${state.id} does not exist` } : decide(plan, state, command, { now, actor, commandId, newId });
+    const verdict: Verdict = isForeign
+      ? { kind: 'refused', code: 'run_not_found', message: `Run ${state.id} does not exist` }
+      : decide(plan, state, command, { now, actor, commandId, newId });
     if (verdict.kind === 'accepted') {
       decision = decision ? mergeDecisions(decision, verdict.decision) : verdict.decision;
       state = verdict.decision.state;
@@ -165,12 +188,17 @@ export function finishCommit(engine: Engine, decision: Decision, outputsKnown: R
   const { state, steps } = decision;
   if (FINISHED.has(state.status)) engine.remembered.delete(state.id);
   else engine.remembered.set(state.id, { state, outputsKnown });
-  const fresh = steps.filter((row) => row.status === 'queued' && !row.redispatch && row.attempt === 1 && row.fence === 0);
-  engine.steps.offer(fresh.map(({ step, visit }) => ({ runId: state.id, workspaceId: state.workspaceId, step, visit, dispatch: 1 })));
-  engine.wakeups.publish([state.id]);
+  const fresh = steps.filter(
+    (row) => row.status === 'queued' && !row.redispatch && row.attempt === 1 && row.fence === 0,
+  );
+  engine.steps.offer(
+    fresh.map(({ step, visit }) => ({ runId: state.id, workspaceId: state.workspaceId, step, visit, dispatch: 1 })),
+  );
+  engine.wakeups.publish({ runId: state.id, isSettled: isSettled(state.status) });
   for (const row of steps) {
     if (row.status === 'waiting' && row.dueAt !== null) engine.dueTimer.arm(row.dueAt);
-    if (row.status === 'completed' || row.status === 'failed' || row.status === 'cancelled') engine.metrics.stepsFinished.inc({ type: row.type, outcome: row.status });
+    if (row.status === 'completed' || row.status === 'failed' || row.status === 'cancelled')
+      engine.metrics.stepsFinished.inc({ type: row.type, outcome: row.status });
   }
   if (state.cancellation?.dueAt !== undefined) engine.dueTimer.arm(state.cancellation.dueAt);
 }

@@ -33,7 +33,7 @@ export class Claims {
     this.#heartbeatMs = heartbeatMs;
     this.#check = setInterval(() => void this.#tick(), Math.min(CHECK_MS, heartbeatMs));
     this.#check.unref();
-    this.#stopWatching = engine.wakeups.subscribe((runId) => this.#hear(runId));
+    this.#stopWatching = engine.wakeups.subscribe(({ runId }) => this.#hear(runId));
   }
 
   get size(): number {
@@ -59,7 +59,12 @@ export class Claims {
     for (const claim of held) this.drop(claim);
     for (const claim of held) claim.abort('lost');
     const released = held.map(({ runId, step, visit, fence }) =>
-      changeRun(this.#engine, runId, { type: 'expire-lease', step, visit, fence, released: true }, { actor: systemActor() }).catch(() => {}),
+      changeRun(
+        this.#engine,
+        runId,
+        { type: 'expire-lease', step, visit, fence, released: true },
+        { actor: systemActor() },
+      ).catch(() => {}),
     );
     await Promise.all(released);
   }

@@ -18,7 +18,10 @@ export function createClock(db: Database): Clock {
       let best = Number.POSITIVE_INFINITY;
       for (let sample = 0; sample < 3; sample++) {
         const sent = Date.now();
-        const { rows } = await db.pool.query<{ ms: number }>({ name: 'clock', text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms' });
+        const { rows } = await db.pool.query<{ ms: number }>({
+          name: 'clock',
+          text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms',
+        });
         const tripMs = Date.now() - sent;
         if (tripMs >= best) continue;
         best = tripMs;

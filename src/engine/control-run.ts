@@ -31,14 +31,23 @@ export function terminateRun(engine: Engine, request: ControlRequest): Promise<C
   return control(engine, 'terminate', request);
 }
 
-async function control(engine: Engine, type: 'cancel' | 'terminate', { actor, runId, workflow, reason }: ControlRequest): Promise<Controlled> {
+async function control(
+  engine: Engine,
+  type: 'cancel' | 'terminate',
+  { actor, runId, workflow, reason }: ControlRequest,
+): Promise<Controlled> {
   if (workflow !== undefined) await checkWorkflow(engine, actor, runId, workflow);
-  const { status, cancellation } = stateOf(await changeRun(engine, runId, { type, ...(reason === undefined ? {} : { reason }) }, { actor }));
+  const { status, cancellation } = stateOf(
+    await changeRun(engine, runId, { type, ...(reason === undefined ? {} : { reason }) }, { actor }),
+  );
   return { runId, status, cancellation: cancellation! };
 }
 
 async function checkWorkflow(engine: Engine, actor: Actor, runId: string, workflow: string): Promise<void> {
-  const [run, definition] = await Promise.all([engine.loadRun(runId), findDefinition(engine.db, { workspaceId: actor.workspaceId, idOrKey: workflow })]);
+  const [run, definition] = await Promise.all([
+    engine.loadRun(runId),
+    findDefinition(engine.db, { workspaceId: actor.workspaceId, idOrKey: workflow }),
+  ]);
   if (run && definition && run.state.definitionId === definition.id) return;
   throw new AppError('run_not_found', `Workflow "${workflow}" has no run ${runId}`);
 }

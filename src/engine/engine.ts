@@ -4,9 +4,9 @@
 import { LRUCache } from 'lru-cache';
 import type { RunState } from '../core/run.ts';
 import type { Known, StepTypes } from '../core/step-type.ts';
+import type { Wakeups } from '../core/wakeups.ts';
 import type { Logger } from '../log.ts';
 import type { StepsQueue } from '../queue/steps-queue.ts';
-import type { Wakeups } from '../queue/wakeups.ts';
 import { type Committer, createCommitter } from '../store/commit.ts';
 import type { Database } from '../store/db.ts';
 import { type DefinitionRow, findDefinition } from '../store/definitions.ts';
@@ -52,7 +52,7 @@ export interface Engine extends Omit<EngineOptions, 'name'> {
   close(): Promise<void>;
 }
 
-const REMEMBERED_BYTES = 32 * 1024 * 1024;
+const REMEMBERED_BYTES = 24 * 1024 * 1024;
 
 export function createEngine({ name, ...options }: EngineOptions): Engine {
   const { db, metrics, log, leaseMs, types } = options;
@@ -103,7 +103,7 @@ async function loadDefinitions(db: Database, keys: string[]): Promise<Map<string
 }
 
 function estimateBytes({ state }: RememberedRun): number {
-  return 1_000 + 200 * state.open.length + 2 * (measure(state.data) + measure(state.outputs));
+  return 3_000 + 300 * state.open.length + 2 * (measure(state.data) + measure(state.outputs));
 }
 
 /** States are never changed in place, so what was measured once stays true of the object. */

@@ -18,7 +18,8 @@ export function createPlans(db: Database, types: StepTypes): Plans {
   async function load(key: string, definitionId: string, version: number): Promise<Plan> {
     try {
       const found = await findVersion(db, { definitionId, version });
-      if (!found) throw new AppError('version_not_found', `Version ${version} of workflow ${definitionId} does not exist`);
+      if (!found)
+        throw new AppError('version_not_found', `Version ${version} of workflow ${definitionId} does not exist`);
       const plan = buildPlan(found.body, (name) => types.get(name));
       cache.set(key, plan);
       return plan;

@@ -4,7 +4,7 @@
 import type { Json, JsonObject } from '../core/json.ts';
 import type { PlanStep } from '../core/plan.ts';
 import type { OpenStep } from '../core/run.ts';
-import { StepError } from '../core/step-type.ts';
+import { isStepError } from '../core/step-type.ts';
 import type { AttemptError } from '../core/transition.ts';
 import type { Engine, RememberedRun } from './engine.ts';
 
@@ -16,16 +16,21 @@ export type HandlerResult =
 
 /** What a handler is held by: its signal, and a way to let go of it. */
 export class Leash {
-  readonly #controller = new AbortController();
+  #controller: AbortController | null = null;
+  #reason: string | null = null;
   #abandon: (() => void) | null = null;
 
+  /** Made when it is asked for: most handlers never look at it. */
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason !== null) this.#controller.abort(this.#reason);
     return this.#controller.signal;
   }
 
   /** Aborts the handler's signal; with `lost` its result is not waited for any more. */
   abort(reason: 'lost' | 'stale' | 'cancelled' | 'timeout'): void {
-    this.#controller.abort(reason);
+    this.#reason ??= reason;
+    this.#controller?.abort(reason);
     if (reason === 'lost') this.#abandon?.();
   }
 
@@ -41,7 +46,12 @@ interface Running {
 }
 
 /** Runs the handler until it returns, throws, times out, or its claim is lost. Pure work needs no claim, so nobody else has its leash. */
-export function runHandler(engine: Engine, { run, step, open }: Running, input: JsonObject | null, leash = new Leash()): Promise<HandlerResult> {
+export function runHandler(
+  engine: Engine,
+  { run, step, open }: Running,
+  input: JsonObject | null,
+  leash = new Leash(),
+): Promise<HandlerResult> {
   const startedAt = performance.now();
   const ranMs = () => performance.now() - startedAt;
   return new Promise((resolve) => {
@@ -51,18 +61,27 @@ export function runHandler(engine: Engine, { run, step, open }: Running, input: 
     };
     const timer = setTimeout(() => {
       const message = `The step did not finish within ${step.timeoutMs} ms`;
-      end({ kind: 'threw', error: { code: 'timeout', message, retryable: true, definite: false, timedOut: true }, ranMs: ranMs() });
+      end({
+        kind: 'threw',
+        error: { code: 'timeout', message, retryable: true, definite: false, timedOut: true },
+        ranMs: ranMs(),
+      });
       leash.abort('timeout');
     }, step.timeoutMs);
     leash.onLost(() => end({ kind: 'abandoned' }));
-    call(engine, { run, step, open }, input, leash.signal).then(
+    call(engine, { run, step, open }, input, leash).then(
       (output) => end({ kind: 'returned', output, ranMs: ranMs() }),
       (error: unknown) => end({ kind: 'threw', error: describeError(error), ranMs: ranMs() }),
     );
   });
 }
 
-async function call({ log }: Engine, { run, step, open }: Running, input: JsonObject | null, signal: AbortSignal): Promise<Json> {
+async function call(
+  { log }: Engine,
+  { run, step, open }: Running,
+  input: JsonObject | null,
+  leash: Leash,
+): Promise<Json> {
   const { id: runId } = run.state;
   const { visit, attempt, epoch } = open;
   const stepId = step.step.id;
@@ -73,7 +92,9 @@ async function call({ log }: Engine, { run, step, open }: Running, input: JsonOb
     visit,
     attempt,
     effectKey: `hp_${runId}_${stepId}_${visit}_${epoch}`,
-    signal,
+    get signal() {
+      return leash.signal;
+    },
     log: (level, message, data) => log[level]({ runId, stepId, visit, attempt, data }, message),
   });
   return asJson(output);
@@ -89,7 +110,7 @@ const MAX_MESSAGE = 2_000;
 
 function describeError(error: unknown): AttemptError {
   const message = clean(error instanceof Error ? error.message : String(error));
-  if (!(error instanceof StepError)) return { code: 'step_error', message, retryable: true, definite: false };
+  if (!isStepError(error)) return { code: 'step_error', message, retryable: true, definite: false };
   const { code, retryable, definite, retryAfterMs } = error;
   return { code, message, retryable, definite, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }

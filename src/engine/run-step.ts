@@ -2,17 +2,17 @@
 // its work is pure → run its handler → offer the outcome until Postgres accepts or refuses it. The answer tells the queue
 // what became of the job; by then the row has recorded it.
 
+import { AppError, type Problem } from '../core/errors.ts';
+import { ExpressionError } from '../core/expression.ts';
 import { findJsonProblems, type JsonObject } from '../core/json.ts';
 import { type Plan, type PlanStep, resolveInput, UnknownStepTypeError } from '../core/plan.ts';
-import type { OpenStep, RunState } from '../core/run.ts';
-import type { AttemptError, Command } from '../core/transition.ts';
-import type { JobVerdict } from '../queue/steps-worker.ts';
+import type { OpenStep, RunState, StepRef } from '../core/run.ts';
+import type { AttemptError, Command, Work } from '../core/transition.ts';
+import { reach } from '../failpoints.ts';
 import type { StepJob } from '../queue/steps-queue.ts';
+import type { JobVerdict } from '../queue/steps-worker.ts';
 import { isPoison, isTransient } from '../store/db.ts';
 import { findStepInput, loadOutputs } from '../store/runs.ts';
-import { AppError, type Problem } from '../core/errors.ts';
-import { reach } from '../failpoints.ts';
-import { ExpressionError } from '../core/expression.ts';
 import { type Changed, changeRun, systemActor } from './change-run.ts';
 import type { Claims, HeldClaim } from './claims.ts';
 import type { Engine, RememberedRun } from './engine.ts';
@@ -24,6 +24,8 @@ const LATER_MS = 1_000;
 const NO_HANDLER_MS = 5_000;
 const DONE: JobVerdict = { kind: 'done' };
 
+type ResultCommand = Extract<Command, { type: 'complete' | 'fail-attempt' }>;
+
 interface Found {
   plan: Plan;
   run: RememberedRun;
@@ -32,10 +34,15 @@ interface Found {
 }
 
 /** Runs the step that `job` points to; a job whose step is not waiting for it any more is dropped. */
-export async function runStep(engine: Engine, claims: Claims, job: StepJob, attemptsStarted: number): Promise<JobVerdict> {
+export async function runStep(
+  engine: Engine,
+  claims: Claims,
+  job: StepJob,
+  attemptsStarted: number,
+): Promise<JobVerdict> {
   try {
     const found = await findOpenStep(engine, job);
-    if (!found || found.open.status !== 'queued') return DONE;
+    if (found?.open.status !== 'queued') return DONE;
     const { open, step } = found;
     const early = (open.dueAt ?? 0) - engine.clock.now();
     if (early > 0) return { kind: 'later', delayMs: early };
@@ -46,9 +53,13 @@ export async function runStep(engine: Engine, claims: Claims, job: StepJob, atte
     return await runClaimed(engine, claims, job, found);
   } catch (error) {
     if (error instanceof UnknownStepTypeError) return { kind: 'later', delayMs: NO_HANDLER_MS };
-    if (isTransient(error) || (error instanceof AppError && error.code === 'unavailable')) return { kind: 'later', delayMs: LATER_MS };
+    if (isTransient(error) || (error instanceof AppError && error.code === 'unavailable'))
+      return { kind: 'later', delayMs: LATER_MS };
     if (error instanceof AppError && error.code === 'run_not_found') return DONE;
-    engine.log.error({ err: error, runId: job.runId, stepId: job.step, visit: job.visit }, 'a job could not be worked on; trying again');
+    engine.log.error(
+      { err: error, runId: job.runId, stepId: job.step, visit: job.visit },
+      'a job could not be worked on; trying again',
+    );
     throw error;
   }
 }
@@ -75,21 +86,28 @@ async function settle(engine: Engine, { runId, step, visit }: StepJob): Promise<
 
 /** Without an effect outside, running it twice does no harm: claim and completion are one commit. */
 async function runPure(engine: Engine, job: StepJob, found: Found): Promise<JobVerdict> {
+  const work: Work = { fence: null, attempt: found.open.attempt };
   const input = await resolveStepInput(engine, found);
-  if (!input.ok) return report(engine, job, failure(job, null, input.error, 0));
+  if (!input.ok) return report(engine, job, failure(job, work, input.error, 0));
   const result = await runHandler(engine, found, input.value);
   if (result.kind === 'abandoned') return DONE;
-  return report(engine, job, outcome(job, null, result, input.value));
+  return report(engine, job, outcome(job, work, result, input.value));
 }
 
 async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: Found): Promise<JobVerdict> {
   const { runId, step, visit } = job;
   const stored = found.open.fence > 0 ? await findStepInput(engine.db.pool, runId, step, visit) : null;
   const input: Resolved = stored ? { ok: true, value: stored } : await resolveStepInput(engine, found);
-  const claimed = await changeRun(engine, runId, { type: 'claim', step, visit, input: input.ok ? input.value : null }, { actor: systemActor() });
-  if (claimed.kind !== 'accepted') return claimed.kind === 'refused' && claimed.code === 'not_due' ? { kind: 'later', delayMs: LATER_MS } : DONE;
+  const claimed = await changeRun(
+    engine,
+    runId,
+    { type: 'claim', step, visit, input: input.ok ? input.value : null },
+    { actor: systemActor() },
+  );
+  if (claimed.kind !== 'accepted')
+    return claimed.kind === 'refused' && claimed.code === 'not_due' ? { kind: 'later', delayMs: LATER_MS } : DONE;
   const open = claimed.state.open.find((one) => one.step === step && one.visit === visit)!;
-  if (!input.ok) return report(engine, job, failure(job, open.fence, input.error));
+  if (!input.ok) return report(engine, job, failure(job, { fence: open.fence }, input.error));
   const leash = new Leash();
   const claim: HeldClaim = { runId, step, visit, fence: open.fence, abort: (reason) => leash.abort(reason) };
   claims.hold(claim);
@@ -97,26 +115,31 @@ async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: F
     const result = await runHandler(engine, { ...found, open }, input.value, leash);
     reach('handler.before_complete');
     if (result.kind === 'abandoned') return DONE;
-    return await report(engine, job, outcome(job, open.fence, result));
+    return await report(engine, job, outcome(job, { fence: open.fence }, result));
   } finally {
     claims.drop(claim);
   }
 }
 
 /** Offers the outcome until it is accepted or refused; an output that Postgres cannot hold fails the step instead. */
-async function report(engine: Engine, job: StepJob, command: Command & { fence: number | null }): Promise<JobVerdict> {
+async function report(engine: Engine, job: StepJob, command: ResultCommand): Promise<JobVerdict> {
   let changed: Changed;
   try {
     changed = await changeRun(engine, job.runId, command, { actor: systemActor(), patienceMs: OUTCOME_PATIENCE_MS });
   } catch (error) {
     if (!isPoison(error) || command.type !== 'complete') throw error;
     const message = `The output cannot be stored: ${error instanceof Error ? error.message : String(error)}`;
-    return report(engine, job, failure(job, command.fence, { code: 'output_rejected', message, retryable: false, definite: true }));
+    const work = command.fence === null ? { fence: null, attempt: command.attempt } : { fence: command.fence };
+    const rejected = { code: 'output_rejected', message, retryable: false, definite: true };
+    return report(engine, job, failure(job, work, rejected));
   }
   if (changed.kind === 'refused') {
     if (changed.code === 'not_due') return { kind: 'later', delayMs: LATER_MS };
     engine.metrics.lostLeases.inc();
-    engine.log.info({ runId: job.runId, stepId: job.step, visit: job.visit, reason: changed.message }, 'a late result was refused');
+    engine.log.info(
+      { runId: job.runId, stepId: job.step, visit: job.visit, reason: changed.message },
+      'a late result was refused',
+    );
     return DONE;
   }
   if (command.type !== 'fail-attempt') {
@@ -130,19 +153,33 @@ async function report(engine: Engine, job: StepJob, command: Command & { fence: 
   return { kind: 'retry', delayMs: Math.max(0, (open.dueAt ?? 0) - engine.clock.now()), message };
 }
 
-function outcome({ step, visit }: StepJob, fence: number | null, result: Exclude<HandlerResult, { kind: 'abandoned' }>, input?: JsonObject | null): Command & { fence: number | null } {
+function outcome(
+  { step, visit }: StepJob,
+  work: Work,
+  result: Exclude<HandlerResult, { kind: 'abandoned' }>,
+  input?: JsonObject | null,
+): ResultCommand {
   const { ranMs } = result;
   const problems = result.kind === 'returned' ? findJsonProblems(result.output) : [];
   if (result.kind === 'returned' && problems.length === 0) {
-    return { type: 'complete', step, visit, fence, output: result.output, ranMs, ...(input ? { input } : {}) };
+    return { type: 'complete', step, visit, ...work, output: result.output, ranMs, ...(input ? { input } : {}) };
   }
   const message = `The output ${listProblems(problems)}`;
-  const error: AttemptError = result.kind === 'threw' ? result.error : { code: 'invalid_output', message, retryable: false, definite: true };
-  return failure({ step, visit }, fence, error, ranMs);
+  const error: AttemptError =
+    result.kind === 'threw' ? result.error : { code: 'invalid_output', message, retryable: false, definite: true };
+  return failure({ step, visit }, work, error, ranMs);
 }
 
-function failure({ step, visit }: Pick<StepJob, 'step' | 'visit'>, fence: number | null, error: AttemptError, ranMs?: number): Command & { fence: number | null } {
-  return { type: 'fail-attempt', step, visit, fence, error, random: Math.random(), ...(ranMs === undefined ? {} : { ranMs }) };
+function failure({ step, visit }: StepRef, work: Work, error: AttemptError, ranMs?: number): ResultCommand {
+  return {
+    type: 'fail-attempt',
+    step,
+    visit,
+    ...work,
+    error,
+    random: Math.random(),
+    ...(ranMs === undefined ? {} : { ranMs }),
+  };
 }
 
 type Resolved = { ok: true; value: JsonObject | null } | { ok: false; error: AttemptError };
@@ -154,10 +191,23 @@ async function resolveStepInput(engine: Engine, { run, step }: Found): Promise<R
   const hasReads = inputReads === 'all' || inputReads.size > 0;
   const outputs = hasReads ? await loadOutputs(engine.db.pool, run.state.id, inputReads) : {};
   try {
-    const value = resolveInput(step, { data: run.state.data, steps: outputs, run: describeRun(run.state), context: run.state.context });
+    const value = resolveInput(step, {
+      data: run.state.data,
+      steps: outputs,
+      run: describeRun(run.state),
+      context: run.state.context,
+    });
     const problems = findJsonProblems(value);
     if (problems.length === 0) return { ok: true, value };
-    return { ok: false, error: { code: 'invalid_input', message: `The input ${listProblems(problems)}`, retryable: false, definite: true } };
+    return {
+      ok: false,
+      error: {
+        code: 'invalid_input',
+        message: `The input ${listProblems(problems)}`,
+        retryable: false,
+        definite: true,
+      },
+    };
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     return { ok: false, error: { code: 'expression_error', message: error.message, retryable: false, definite: true } };
@@ -176,4 +226,3 @@ function canRun(engine: Engine, step: PlanStep): boolean {
   const tool: unknown = step.step['tool'];
   return step.type.work !== undefined && (typeof tool !== 'string' || engine.known.tools.has(tool));
 }
-

@@ -1,8 +1,8 @@
 // What a worker does: takes jobs while it may, keeps its claims alive, sweeps, and stops without losing anything. It
 // takes no job while Redis would evict jobs, and rebuilds nothing by itself that the sweep would find anyway.
 
-import type { Queues } from '../queue/connection.ts';
 import { reach } from '../failpoints.ts';
+import type { Queues } from '../queue/connection.ts';
 import { Claims } from './claims.ts';
 import type { Engine } from './engine.ts';
 import { runStep } from './run-step.ts';
@@ -24,10 +24,17 @@ export interface ServeOptions {
 const PROBE_MS = 5_000;
 const SOON_MS = 500;
 
-export function serveSteps(engine: Engine, queues: Queues, { concurrency, heartbeatMs, sweepMs }: ServeOptions): StepServer {
+export function serveSteps(
+  engine: Engine,
+  queues: Queues,
+  { concurrency, heartbeatMs, sweepMs }: ServeOptions,
+): StepServer {
   const claims = new Claims(engine, heartbeatMs);
   const sweeper = createSweeper(engine);
-  const worker = queues.createWorker((job, attemptsStarted) => runStep(engine, claims, job, attemptsStarted), concurrency);
+  const worker = queues.createWorker(
+    (job, attemptsStarted) => runStep(engine, claims, job, attemptsStarted),
+    concurrency,
+  );
   let refusal: string | null = 'starting';
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
@@ -56,7 +63,10 @@ export function serveSteps(engine: Engine, queues: Queues, { concurrency, heartb
       await sweeper.stop();
       const closed = worker.close();
       reach('shutdown.after_stop_claiming');
-      const drained = await Promise.race([closed.then(() => true), new Promise<false>((resolve) => setTimeout(resolve, drainMs, false).unref())]);
+      const drained = await Promise.race([
+        closed.then(() => true),
+        new Promise<false>((resolve) => setTimeout(resolve, drainMs, false).unref()),
+      ]);
       if (!drained) {
         engine.log.warn({ claims: claims.size }, 'some steps did not finish in time; giving them back');
         await claims.release();

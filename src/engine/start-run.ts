@@ -4,9 +4,9 @@
 import { randomUUID } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import { AppError } from '../core/errors.ts';
-import type { Validator } from '../core/schema.ts';
 import { findJsonProblems, type JsonObject } from '../core/json.ts';
 import type { Actor } from '../core/run.ts';
+import type { Validator } from '../core/schema.ts';
 import { decideStart } from '../core/transition.ts';
 import { reach } from '../failpoints.ts';
 import { type DefinitionRow, resolveVersion } from '../store/definitions.ts';
@@ -43,16 +43,27 @@ async function start(engine: Engine, request: StartRequest): Promise<{ runId: st
   const { actor, trigger, origin = null } = request;
   const definition = await engine.loadDefinition(`${actor.workspaceId}/${request.workflow}`);
   if (!definition) throw new AppError('workflow_not_found', `Workflow "${request.workflow}" does not exist`);
-  if (definition.archivedAt) throw new AppError('workflow_archived', `Workflow "${definition.key}" is archived; unarchive it to start runs`);
+  if (definition.archivedAt)
+    throw new AppError('workflow_archived', `Workflow "${definition.key}" is archived; unarchive it to start runs`);
   const version = chooseVersion(definition, request.version ?? 'latest');
   const plan = await engine.plans.get(definition.id, version);
   const input = checkInput(plan.payload, request.input);
   const id = newId();
-  const run = { id, workspaceId: actor.workspaceId, definitionId: definition.id, version, input, context: request.context ?? {} };
+  const run = {
+    id,
+    workspaceId: actor.workspaceId,
+    definitionId: definition.id,
+    version,
+    input,
+    context: request.context ?? {},
+  };
   const decision = decideStart(plan, run, { now: engine.clock.now(), actor, commandId: randomUUID(), newId });
   const origins = { trigger, owner: actor.userId, origin };
   reach('start.before_commit');
-  const committed = await engine.committer.commit({ decision, expectedSeq: 0, start: origins }, Date.now() + PATIENCE_MS);
+  const committed = await engine.committer.commit(
+    { decision, expectedSeq: 0, start: origins },
+    Date.now() + PATIENCE_MS,
+  );
   if (committed === 'committed') {
     reach('start.after_commit');
     finishCommit(engine, decision, 'all');
@@ -65,7 +76,8 @@ async function start(engine: Engine, request: StartRequest): Promise<{ runId: st
 
 function chooseVersion(definition: DefinitionRow, selector: string): number {
   const version = resolveVersion(definition, selector);
-  if (version === null) throw new AppError('version_not_found', `Workflow "${definition.key}" has no version "${selector}"`);
+  if (version === null)
+    throw new AppError('version_not_found', `Workflow "${definition.key}" has no version "${selector}"`);
   return version;
 }
 

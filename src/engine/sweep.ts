@@ -4,9 +4,19 @@
 // oldest few are looked at, and seldom.
 
 import type { Command } from '../core/transition.ts';
-import { countBacklog, type DueStep, findNextDue, type Handled, listDueRuns, listDueWaits, listExpiredLeases, nextDispatch, takeForOffer } from '../store/step-runs.ts';
-import { type SweepLock, takeSweepLock } from '../store/sweep-lock.ts';
 import { reach } from '../failpoints.ts';
+import {
+  countBacklog,
+  type DueStep,
+  findNextDue,
+  type Handled,
+  listDueRuns,
+  listDueWaits,
+  listExpiredLeases,
+  nextDispatch,
+  takeForOffer,
+} from '../store/step-runs.ts';
+import { type SweepLock, takeSweepLock } from '../store/sweep-lock.ts';
 import { changeRun, systemActor } from './change-run.ts';
 import type { Engine } from './engine.ts';
 
@@ -33,7 +43,10 @@ export interface Sweeper {
 }
 
 export function createSweeper(engine: Engine): Sweeper {
-  const handled: Handled = { types: engine.types.list().map(({ type }) => type), tools: [...engine.known.tools.keys()] };
+  const handled: Handled = {
+    types: engine.types.list().map(({ type }) => type),
+    tools: [...engine.known.tools.keys()],
+  };
   const { pool } = engine.db;
   let timer: NodeJS.Timeout | null = null;
   let running: Promise<unknown> = Promise.resolve();
@@ -63,7 +76,11 @@ export function createSweeper(engine: Engine): Sweeper {
       return true;
     } catch (error) {
       lock?.abandon();
-      if (!wasAway) engine.log.warn({ error: String(error) }, 'a sweep was cut short: Postgres is away or busy; trying again until it is back');
+      if (!wasAway)
+        engine.log.warn(
+          { error: String(error) },
+          'a sweep was cut short: Postgres is away or busy; trying again until it is back',
+        );
       wasAway = true;
       return true;
     } finally {
@@ -165,7 +182,10 @@ export function createSweeper(engine: Engine): Sweeper {
     fireDue,
     start(everyMs) {
       engine.dueTimer.start(() => {
-        running = Promise.all([running, fireDue().catch((error) => engine.log.debug({ error: String(error) }, 'due steps are left to the sweep'))]);
+        running = Promise.all([
+          running,
+          fireDue().catch((error) => engine.log.debug({ error: String(error) }, 'due steps are left to the sweep')),
+        ]);
       });
       running = sweep().finally(() => plan(everyMs));
     },

@@ -1,6 +1,6 @@
 // Waiting for a run to move: hints wake a look at the table, and a look now and then makes up for hints that got lost.
 
-import { FINISHED, type RunStatus } from '../core/run.ts';
+import { FINISHED, isSettled, type RunStatus } from '../core/run.ts';
 import { isTransient } from '../store/db.ts';
 import { findRunStatus } from '../store/runs.ts';
 import type { Engine } from './engine.ts';
@@ -11,14 +11,19 @@ export interface Watched {
   runId: string;
   workspaceId: string;
   signal?: AbortSignal;
+  /** Wake only for hints of a settled run; in between, the look now and then has to do. */
+  onlySettled?: boolean;
 }
 
 /** Yields the run's status and last sequence number now and after every change that is noticed, until it is finished or `signal` aborts. */
-export async function* watchRun(engine: Engine, { runId, workspaceId, signal }: Watched): AsyncGenerator<{ status: RunStatus; seq: number }> {
+export async function* watchRun(
+  engine: Engine,
+  { runId, workspaceId, signal, onlySettled = false }: Watched,
+): AsyncGenerator<{ status: RunStatus; seq: number }> {
   let wake = () => {};
   let hinted = false;
-  const stopListening = engine.wakeups.subscribe((changed) => {
-    if (changed !== runId) return;
+  const stopListening = engine.wakeups.subscribe((hint) => {
+    if (hint.runId !== runId || (onlySettled && !hint.isSettled)) return;
     hinted = true;
     wake();
   });
@@ -49,10 +54,17 @@ export async function* watchRun(engine: Engine, { runId, workspaceId, signal }: 
 }
 
 /** Whether the run is settled (finished, or waiting for somebody) within `timeoutMs`. */
-export async function waitUntilSettled(engine: Engine, { timeoutMs, signal, ...watched }: Watched & { timeoutMs: number }): Promise<boolean> {
+export async function waitUntilSettled(
+  engine: Engine,
+  { timeoutMs, signal, ...watched }: Watched & { timeoutMs: number },
+): Promise<boolean> {
   const signals = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
-  for await (const { status } of watchRun(engine, { ...watched, signal: AbortSignal.any(signals) })) {
-    if (FINISHED.has(status) || status === 'waiting' || status === 'held') return true;
+  for await (const { status } of watchRun(engine, {
+    ...watched,
+    onlySettled: true,
+    signal: AbortSignal.any(signals),
+  })) {
+    if (isSettled(status)) return true;
   }
   return false;
 }

@@ -4,18 +4,26 @@
 import { once } from 'node:events';
 import { Queue, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
+import type { Wakeups } from '../core/wakeups.ts';
 import type { Logger } from '../log.ts';
 import { gatherWrites } from './gather-writes.ts';
 import { createPatientBackend } from './patient-postgres.ts';
 import { queueName, StepsQueue } from './steps-queue.ts';
-import { createStepsWorker, type HandedJob, type JobProcessor, type StepsWorker, WORKER_SETTINGS } from './steps-worker.ts';
-import { openRedisWakeups, type Wakeups } from './wakeups.ts';
+import {
+  createStepsWorker,
+  type HandedJob,
+  type JobProcessor,
+  type StepsWorker,
+  workerSettings,
+} from './steps-worker.ts';
+import { openRedisWakeups } from './wakeups.ts';
 
 export interface QueueConfig {
   databaseUrl: string;
   redisUrl: string | null;
   stepQueues: number;
   queuePrefix: string;
+  leaseMs: number;
 }
 
 export interface Queues {
@@ -38,15 +46,30 @@ interface Options {
 type Settings = Omit<RedisOptions, 'replyMapping'>;
 
 /** A request never waits for Redis: commands fail at once while it is away, and after a second in any case. */
-const PRODUCER: Settings = { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 1_000, connectTimeout: 1_000, keepAlive: 5_000 };
-const CONSUMER: Settings = { maxRetriesPerRequest: null, connectTimeout: 5_000, keepAlive: 5_000, socketTimeout: 60_000 };
+const PRODUCER: Settings = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 1,
+  commandTimeout: 1_000,
+  connectTimeout: 1_000,
+  keepAlive: 5_000,
+};
+const CONSUMER: Settings = {
+  maxRetriesPerRequest: null,
+  connectTimeout: 5_000,
+  keepAlive: 5_000,
+  socketTimeout: 60_000,
+};
 const retryStrategy = (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000) * (0.75 + Math.random() / 2);
 
 export async function openQueues(config: QueueConfig, options: Options): Promise<Queues> {
   return config.redisUrl === null ? openOnPostgres(config, options) : openOnRedis(config, config.redisUrl, options);
 }
 
-async function openOnRedis({ stepQueues, queuePrefix: prefix }: QueueConfig, url: string, { log, onAddFailed }: Options): Promise<Queues> {
+async function openOnRedis(
+  { stepQueues, queuePrefix: prefix, leaseMs }: QueueConfig,
+  url: string,
+  { log, onAddFailed }: Options,
+): Promise<Queues> {
   const open: Redis[] = [];
   let lastError = 'no connection yet';
   const connect = (settings: Settings) => {
@@ -59,20 +82,30 @@ async function openOnRedis({ stepQueues, queuePrefix: prefix }: QueueConfig, url
     return redis;
   };
   const producer = connect(PRODUCER);
-  const queues = names(stepQueues).map((name) => new Queue(name, { connection: producer, prefix, skipVersionCheck: true }));
+  const queues = names(stepQueues).map(
+    (name) => new Queue(name, { connection: producer, prefix, skipVersionCheck: true }),
+  );
   for (const queue of queues) queue.on('error', () => {});
-  const wakeups = await openRedisWakeups(producer, connect(CONSUMER), prefix);
+  const wakeups = openRedisWakeups(producer, connect(CONSUMER), prefix);
   const workers: StepsWorker[] = [];
   const stopWatching = watchConnection(producer, log);
+  const steps = new StepsQueue(queues, onAddFailed, gatherWrites(producer));
   return {
-    steps: new StepsQueue(queues, onAddFailed, gatherWrites(producer)),
+    steps,
     wakeups,
     board: queues,
     createWorker(process, concurrency) {
       const connection = connect(CONSUMER);
+      const beforeSending = gatherWrites(connection);
+      // Successors are added on the connection that finishes jobs: both then go out in one write.
+      const own = queues.map(({ name }) => new Queue(name, { connection, prefix, skipVersionCheck: true }));
+      for (const queue of own) queue.on('error', () => {});
+      steps.offerThrough(own, beforeSending);
       const build = (run: Run) =>
-        queues.map(({ name }) => observe(new Worker(name, run, { ...WORKER_SETTINGS, connection, prefix, concurrency, autorun: false }), log));
-      const worker = createStepsWorker(build, process, gatherWrites(connection));
+        queues.map(({ name }) =>
+          observe(new Worker(name, run, { ...workerSettings(leaseMs), connection, prefix, concurrency }), log),
+        );
+      const worker = createStepsWorker(build, process, { steps, beforeSending });
       workers.push(worker);
       return worker;
     },
@@ -87,20 +120,39 @@ async function openOnRedis({ stepQueues, queuePrefix: prefix }: QueueConfig, url
   };
 }
 
-async function openOnPostgres({ stepQueues, queuePrefix: prefix, databaseUrl }: QueueConfig, { log, onAddFailed }: Options): Promise<Queues> {
-  const connection = { connectionString: databaseUrl, schema: `bullmq_${prefix.replaceAll(/[^a-z0-9]/gi, '_').toLowerCase()}`, migrate: true, max: 4 };
+async function openOnPostgres(
+  { stepQueues, queuePrefix: prefix, databaseUrl, leaseMs }: QueueConfig,
+  { log, onAddFailed }: Options,
+): Promise<Queues> {
+  const connection = {
+    connectionString: databaseUrl,
+    schema: `bullmq_${prefix.replaceAll(/[^a-z0-9]/gi, '_').toLowerCase()}`,
+    migrate: true,
+    max: 4,
+  };
   const queues = names(stepQueues).map((name) => new Queue(name, { connection, prefix }, createPatientBackend));
   for (const queue of queues) queue.on('error', () => {});
   const workers: StepsWorker[] = [];
+  const steps = new StepsQueue(queues, onAddFailed);
   return {
-    steps: new StepsQueue(queues, onAddFailed),
+    steps,
     wakeups: null,
     // The board reads both kinds alike; its types only name the Redis one.
     board: queues as unknown as Queue[],
     createWorker(process, concurrency) {
       const build = (run: Run) =>
-        queues.map(({ name }) => observe(new Worker(name, run, { ...WORKER_SETTINGS, connection, prefix, concurrency, autorun: false }, createPatientBackend), log));
-      const worker = createStepsWorker(build, process);
+        queues.map(({ name }) =>
+          observe(
+            new Worker(
+              name,
+              run,
+              { ...workerSettings(leaseMs), connection, prefix, concurrency },
+              createPatientBackend,
+            ),
+            log,
+          ),
+        );
+      const worker = createStepsWorker(build, process, { steps });
       workers.push(worker);
       return worker;
     },
@@ -118,7 +170,10 @@ function names(count: number): string[] {
 
 type Run = (job: HandedJob, token?: string) => Promise<void>;
 
-function observe<Observed extends { on(event: 'error', listener: (error: Error) => void): unknown }>(worker: Observed, log: Logger): Observed {
+function observe<Observed extends { on(event: 'error', listener: (error: Error) => void): unknown }>(
+  worker: Observed,
+  log: Logger,
+): Observed {
   worker.on('error', (error) => log.debug({ error: error.message }, 'queue worker'));
   return worker;
 }
@@ -146,8 +201,13 @@ async function probeRedis(redis: Redis, lastError: () => string): Promise<{ ok: 
     const version = /redis_version:(\S+)/.exec(info)?.[1] ?? '0';
     const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? 'unknown';
     const [major = 0, minor = 0] = version.split('.').map(Number);
-    if (major < 6 || (major === 6 && minor < 2)) return { ok: false, message: `Redis ${version} is too old: 6.2 or later is needed` };
-    if (policy !== 'noeviction') return { ok: false, message: `Redis has maxmemory-policy ${policy}: set it to noeviction, or queued steps are evicted` };
+    if (major < 6 || (major === 6 && minor < 2))
+      return { ok: false, message: `Redis ${version} is too old: 6.2 or later is needed` };
+    if (policy !== 'noeviction')
+      return {
+        ok: false,
+        message: `Redis has maxmemory-policy ${policy}: set it to noeviction, or queued steps are evicted`,
+      };
     return { ok: true };
   } catch (error) {
     const reason = redis.status === 'ready' && error instanceof Error ? error.message : lastError();

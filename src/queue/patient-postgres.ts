@@ -22,7 +22,11 @@ class PatientConnection extends PostgresConnection {
 }
 
 /** As bullmq's `createPostgresBackend` (for workers without a name), over a connection that keeps trying. */
-export const createPatientBackend: BackendFactory<PostgresQueueBackend, PostgresConnectionOptions> = (name, options, use = {}) => {
+export const createPatientBackend: BackendFactory<PostgresQueueBackend, PostgresConnectionOptions> = (
+  name,
+  options,
+  use = {},
+) => {
   const listener = use.withBlockingConnection ? name : use.blocking ? `${name}:qe` : undefined;
   return new PostgresQueueBackend(new PatientConnection(options.connection), name, options, true, listener);
 };

@@ -45,28 +45,49 @@ export function queueName(index: number): string {
 export class StepsQueue {
   readonly queues: JobQueue[];
   readonly #onAddFailed: (error: Error) => void;
-  readonly #beforeSending: () => void;
+  #offersTo: JobQueue[];
+  #beforeSending: () => void;
+  readonly #underWay = new Map<string, Promise<unknown>>();
   #inFlight = 0;
 
   constructor(queues: JobQueue[], onAddFailed: (error: Error) => void, beforeSending: () => void = () => {}) {
     this.queues = queues;
     this.#onAddFailed = onAddFailed;
+    this.#offersTo = queues;
+    this.#beforeSending = beforeSending;
+  }
+
+  /** From now on offers go out on these, the same queues on another connection. */
+  offerThrough(queues: JobQueue[], beforeSending: () => void): void {
+    this.#offersTo = queues;
     this.#beforeSending = beforeSending;
   }
 
   /** Adds jobs without waiting for it. Failures are counted and left to the sweep. */
   offer(jobs: StepJob[]): void {
-    if (jobs.length > 0) this.#beforeSending();
+    if (jobs.length + this.#inFlight > 1) this.#beforeSending();
     for (const job of jobs) {
-      if (this.#inFlight >= MAX_IN_FLIGHT) return this.#onAddFailed(new Error('too many adds in flight'));
+      if (this.#inFlight >= MAX_IN_FLIGHT) {
+        this.#onAddFailed(new Error('too many adds in flight'));
+        return;
+      }
       this.#inFlight += 1;
-      this.#queueOf(job.runId)
-        .add(job.step, job, { ...JOB_OPTIONS, jobId: jobId(job) })
+      const added = this.#offersTo[this.#indexOf(job.runId)]!.add(job.step, job, {
+        ...JOB_OPTIONS,
+        jobId: jobId(job),
+      })
         .catch(this.#onAddFailed)
         .finally(() => {
           this.#inFlight -= 1;
+          if (this.#underWay.get(job.runId) === added) this.#underWay.delete(job.runId);
         });
+      this.#underWay.set(job.runId, added);
     }
+  }
+
+  /** Resolves when the run's last offer has arrived or failed. Only a worker waits for it, before it finishes its job. */
+  async whenOffered(runId: string): Promise<void> {
+    await this.#underWay.get(runId);
   }
 
   /** Adds a batch and waits for it: the sweep's way. */
@@ -74,7 +95,9 @@ export class StepsQueue {
     const adds = this.queues.map((queue) => {
       const own = jobs.filter((job) => this.#queueOf(job.runId) === queue);
       if (own.length === 0) return null;
-      return queue.addBulk(own.map((job) => ({ name: job.step, data: job, opts: { ...JOB_OPTIONS, jobId: jobId(job) } })));
+      return queue.addBulk(
+        own.map((job) => ({ name: job.step, data: job, opts: { ...JOB_OPTIONS, jobId: jobId(job) } })),
+      );
     });
     await Promise.all(adds);
   }
@@ -109,7 +132,11 @@ export class StepsQueue {
   }
 
   #queueOf(runId: string): JobQueue {
-    return this.queues[hash(runId) % this.queues.length]!;
+    return this.queues[this.#indexOf(runId)]!;
+  }
+
+  #indexOf(runId: string): number {
+    return hash(runId) % this.queues.length;
   }
 }
 

@@ -2,7 +2,7 @@
 // BullMQ thinks of it (failed, stalled) is a metric, never truth.
 
 import { DelayedError, UnrecoverableError } from 'bullmq';
-import type { StepJob } from './steps-queue.ts';
+import type { StepJob, StepsQueue } from './steps-queue.ts';
 
 /** What the engine made of a job; by then the row has recorded it. Delays in milliseconds. */
 export type JobVerdict =
@@ -51,27 +51,32 @@ class RetryError extends Error {
 }
 
 /**
- * Lock 5 s, stalled check 2.5 s: a lost worker's jobs are handed out again within seconds; the lease in Postgres decides
- * who may run them. `maxStalledCount` is out of reach, or BullMQ would fail a job for good after two lost workers.
+ * Lock 5 s and stalled check 2.5 s for the usual lease of 7 s, and in proportion for others: a lost worker's jobs are
+ * handed out again about when its leases end, and the lease in Postgres decides who may run them. `maxStalledCount` is
+ * out of reach, or BullMQ would fail a job for good after two lost workers.
  */
-export const WORKER_SETTINGS = {
-  lockDuration: 5_000,
-  stalledInterval: 2_500,
-  maxStalledCount: 1_000_000,
-  drainDelay: 5,
-  runRetryDelay: 500,
-  removeOnComplete: { count: 0 },
-  /** For operators to look at; the engine never reads them. */
-  removeOnFail: { age: 86_400, count: 5_000 },
-  settings: {
-    backoffStrategy: (_attempts: number, _type?: string, error?: Error) => (error instanceof RetryError ? error.delayMs : 1_000),
-  },
-};
+export function workerSettings(leaseMs: number) {
+  return {
+    lockDuration: Math.round((leaseMs * 5) / 7),
+    stalledInterval: Math.round((leaseMs * 2.5) / 7),
+    maxStalledCount: 1_000_000,
+    drainDelay: 5,
+    runRetryDelay: 500,
+    removeOnComplete: { count: 0 },
+    /** For operators to look at; the engine never reads them. */
+    removeOnFail: { age: 86_400, count: 5_000 },
+    autorun: false,
+    settings: {
+      backoffStrategy: (_attempts: number, _type?: string, error?: Error) =>
+        error instanceof RetryError ? error.delayMs : 1_000,
+    },
+  };
+}
 
 export function createStepsWorker(
   build: (run: (job: HandedJob, token?: string) => Promise<void>) => JobWorker[],
   process: JobProcessor,
-  beforeSending: () => void = () => {},
+  { steps, beforeSending = () => {} }: { steps: StepsQueue; beforeSending?: () => void },
 ): StepsWorker {
   let inHand = 0;
   let running = false;
@@ -80,7 +85,9 @@ export function createStepsWorker(
     inHand += 1;
     try {
       const verdict = await process(job.data, job.attemptsStarted);
-      beforeSending();
+      // Finishing a job fetches the next one: with the successor already there, the worker need not be woken for it.
+      await steps.whenOffered(job.data.runId);
+      if (inHand > 1) beforeSending();
       await obey(verdict, job, token);
     } finally {
       inHand -= 1;
@@ -122,5 +129,7 @@ async function obey(verdict: JobVerdict, job: HandedJob, token: string | undefin
 function isStepJob(data: unknown): data is StepJob {
   if (typeof data !== 'object' || data === null) return false;
   const { runId, step, visit, dispatch } = data as Partial<StepJob>;
-  return typeof runId === 'string' && typeof step === 'string' && typeof visit === 'number' && typeof dispatch === 'number';
+  return (
+    typeof runId === 'string' && typeof step === 'string' && typeof visit === 'number' && typeof dispatch === 'number'
+  );
 }

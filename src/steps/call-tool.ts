@@ -72,7 +72,7 @@ function checkArgs(tool: Tool, args: Json): JsonObject {
   if (!result.ok)
     throw refuse('invalid_args', `The arguments do not fit the tool "${tool.name}": ${list(result.problems)}`, true);
   // A handler may change what it is given; the stored input must stay as it is for the next attempt.
-  return structuredClone(result.value);
+  return JSON.parse(JSON.stringify(result.value));
 }
 
 function checkOutput(tool: Tool, schema: JsonObject, output: Json): Json {

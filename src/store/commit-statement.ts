@@ -167,7 +167,13 @@ export function encodeBatch(batch: EncodedChange[], leaseMs: number, full: boole
     });
     return json === '' ? '[]' : `${json}]`;
   };
-  const common = [list((change) => change.runs), list((change) => change.newSteps), list((change) => change.steps), list((change) => change.events), leaseMs];
+  const common = [
+    list((change) => change.runs),
+    list((change) => change.newSteps),
+    list((change) => change.steps),
+    list((change) => change.events),
+    leaseMs,
+  ];
   return full ? [...common, list((change) => change.newPauses), list((change) => change.pauses)] : common;
 }
 
@@ -230,6 +236,19 @@ function encodeStep(row: StepRow): object {
   };
 }
 
-function encodePause({ id, step, visit, status, spec, dueAt, answer, answeredBy }: PauseRow, commandId: string): object {
-  return { id, step_id: step, visit, status, spec, due_at: dueAt, answer, answered_by: answeredBy, command_id: status === 'open' ? undefined : commandId };
+function encodePause(
+  { id, step, visit, status, spec, dueAt, answer, answeredBy }: PauseRow,
+  commandId: string,
+): object {
+  return {
+    id,
+    step_id: step,
+    visit,
+    status,
+    spec,
+    due_at: dueAt,
+    answer,
+    answered_by: answeredBy,
+    command_id: status === 'open' ? undefined : commandId,
+  };
 }

@@ -9,7 +9,7 @@
 //   not there is sent again with the same expected sequence number, so it can only ever apply once.
 
 import pg from 'pg';
-import { type Change, commitStatement, encodeBatch, encodeChange, type EncodedChange } from './commit-statement.ts';
+import { type Change, commitStatement, type EncodedChange, encodeBatch, encodeChange } from './commit-statement.ts';
 import { isAmbiguous, isPoison, isTransient } from './db.ts';
 
 export type Committed = 'committed' | 'stale';
@@ -18,7 +18,10 @@ export interface Committer {
   /** Resolves once the change is known to be durable or refused; keeps trying through outages until `deadline` (epoch ms). */
   commit(change: Change, deadline: number): Promise<Committed>;
   /** Runs `work` with the run's row locked, for a run that others keep changing first; what `work` answers counts once this resolves. */
-  locked<Result>(runId: string, work: (commit: (change: Change) => Promise<Committed>) => Promise<Result>): Promise<Result>;
+  locked<Result>(
+    runId: string,
+    work: (commit: (change: Change) => Promise<Committed>) => Promise<Result>,
+  ): Promise<Result>;
   close(): Promise<void>;
 }
 
@@ -49,7 +52,17 @@ const LONGEST_PAUSE_MS = 1_000;
 const CONFIRM_LOOKS = 10;
 
 /** The plan that is right for big tables is pinned: one made while they were small would scan or hash them (PERFORMANCE.md). */
-const PINNED = ['enable_seqscan=off', 'enable_hashjoin=off', 'enable_mergejoin=off', 'jit=off', 'plan_cache_mode=force_generic_plan', 'statement_timeout=10s', 'lock_timeout=3s', 'idle_in_transaction_session_timeout=15s', 'timezone=UTC'];
+const PINNED = [
+  'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+  'jit=off',
+  'plan_cache_mode=force_generic_plan',
+  'statement_timeout=10s',
+  'lock_timeout=3s',
+  'idle_in_transaction_session_timeout=15s',
+  'timezone=UTC',
+];
 
 export function createCommitter({ url, leaseMs, name, onBatch, onError }: CommitterOptions): Committer {
   const pool = new pg.Pool({
@@ -199,7 +212,11 @@ const ALONE = { name: 'commit-alone', text: commitStatement({ full: true, waitFo
 function takeBatch(queue: Waiting[]): Waiting[] {
   let bytes = 0;
   let count = 0;
-  while (count < queue.length && count < MAX_BATCH && (count === 0 || bytes + queue[count]!.encoded.bytes <= MAX_BYTES)) {
+  while (
+    count < queue.length &&
+    count < MAX_BATCH &&
+    (count === 0 || bytes + queue[count]!.encoded.bytes <= MAX_BYTES)
+  ) {
     bytes += queue[count]!.encoded.bytes;
     count += 1;
   }

@@ -23,7 +23,8 @@ export interface DatabaseOptions {
 }
 
 /** Session settings of every connection (GUARANTEES §8): nothing of ours may hang or hold a lock for long. */
-const SESSION = '-c statement_timeout=10s -c lock_timeout=3s -c idle_in_transaction_session_timeout=15s -c timezone=UTC';
+const SESSION =
+  '-c statement_timeout=10s -c lock_timeout=3s -c idle_in_transaction_session_timeout=15s -c timezone=UTC -c enable_bitmapscan=off';
 
 export function openDatabase({ url, max, name, onError }: DatabaseOptions): Database {
   const settings = {
@@ -52,9 +53,33 @@ export function openDatabase({ url, max, name, onError }: DatabaseOptions): Data
   };
 }
 
-const TRANSIENT = new Set(['40001', '40P01', '55P03', '57P01', '57P02', '57P03', '53300', '53100', '53200', '25006', '57014', '25P03']);
-const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNABORTED']);
-const MESSAGES = /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Unable to acquire a connection|Timeout acquiring a connection|Cannot use a pool after calling end/i;
+const TRANSIENT = new Set([
+  '40001',
+  '40P01',
+  '55P03',
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+  '53100',
+  '53200',
+  '25006',
+  '57014',
+  '25P03',
+]);
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ECONNABORTED',
+]);
+const MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Unable to acquire a connection|Timeout acquiring a connection|Cannot use a pool after calling end/i;
 
 /** Whether the statement may be tried again later: the server or the way to it is away, busy or read-only. */
 export function isTransient(error: unknown): boolean {

@@ -117,7 +117,7 @@ export const INVARIANTS: readonly Invariant[] = [
           WHERE p.status <> 'open' AND (SELECT count(*) FROM events e WHERE e.run_id = p.run_id AND e.command_id = p.command_id) <> 1
           UNION ALL
           SELECT p.run_id, format('%s was answered, its step run is %s', p.step_id, s.status) FROM pauses p
-          JOIN step_runs s USING (run_id, step_id, visit) WHERE p.status = 'answered' AND s.status <> 'completed'`,
+          JOIN step_runs s USING (run_id, step_id, visit) WHERE p.status = 'answered' AND s.status NOT IN ('completed', 'failed')`,
   },
   {
     id: 'I10',
@@ -154,7 +154,10 @@ export async function findViolations({ pool }: Pick<Database, 'pool'>): Promise<
 
 /** I2: runs that were acknowledged to somebody and do not exist. */
 export async function findMissingRuns({ pool }: Pick<Database, 'pool'>, acknowledged: string[]): Promise<Violation[]> {
-  const { rows } = await pool.query<{ id: string }>('SELECT id FROM unnest($1::uuid[]) AS a(id) WHERE NOT EXISTS (SELECT FROM runs r WHERE r.id = a.id)', [acknowledged]);
+  const { rows } = await pool.query<{ id: string }>(
+    'SELECT id FROM unnest($1::uuid[]) AS a(id) WHERE NOT EXISTS (SELECT FROM runs r WHERE r.id = a.id)',
+    [acknowledged],
+  );
   return rows.map(({ id }) => ({ invariant: 'I2', runId: id, detail: 'it was acknowledged and does not exist' }));
 }
 
@@ -166,9 +169,16 @@ export async function findJobViolations({ pool }: Pick<Database, 'pool'>, jobs: 
      WHERE r.status = 'waiting' OR (r.status = 'held' AND NOT r.open @> '[{"status": "running"}]')`,
     given,
   );
-  const found = rows.map((row) => ({ invariant: 'I9', runId: row.run_id, detail: `it waits, and has a job for ${row.step_id}` }));
-  const { rows: counts } = await pool.query<{ due: number }>(`SELECT count(*)::int AS due FROM step_runs WHERE status IN ('queued', 'running')`);
+  const found = rows.map((row) => ({
+    invariant: 'I9',
+    runId: row.run_id,
+    detail: `it waits, and has a job for ${row.step_id}`,
+  }));
+  const { rows: counts } = await pool.query<{ due: number }>(
+    `SELECT count(*)::int AS due FROM step_runs WHERE status IN ('queued', 'running')`,
+  );
   const due = counts[0]!.due;
-  if (jobs.length > 3 * due) found.push({ invariant: 'I14', runId: jobs[0]!.runId, detail: `${jobs.length} jobs for ${due} due step runs` });
+  if (jobs.length > 3 * due)
+    found.push({ invariant: 'I14', runId: jobs[0]!.runId, detail: `${jobs.length} jobs for ${due} due step runs` });
   return found;
 }

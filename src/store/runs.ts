@@ -2,7 +2,7 @@
 // Writing them is store/commit.ts; lists and histories for the faces are store/run-views.ts.
 
 import type pg from 'pg';
-import { unpackMark, type Mark } from '../core/events.ts';
+import { type Mark, unpackMark } from '../core/events.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import type { Cancellation, RunError, RunState, RunStatus } from '../core/run.ts';
 
@@ -42,7 +42,11 @@ export async function loadRuns(client: Queryable, ids: string[]): Promise<Map<st
 }
 
 /** The latest output of each of `steps` (all of them for `'all'`) that has completed in the run. */
-export async function loadOutputs(client: Queryable, runId: string, steps: ReadonlySet<string> | 'all'): Promise<Record<string, { output: Json }>> {
+export async function loadOutputs(
+  client: Queryable,
+  runId: string,
+  steps: ReadonlySet<string> | 'all',
+): Promise<Record<string, { output: Json }>> {
   const { rows } = await client.query<{ step_id: string; output: Json }>({
     name: 'load-outputs',
     text: `SELECT DISTINCT ON (step_id) step_id, output FROM step_runs
@@ -54,7 +58,12 @@ export async function loadOutputs(client: Queryable, runId: string, steps: Reado
 }
 
 /** The stored input of a step run: what its handler was given before, kept while its effect key is the same. */
-export async function findStepInput(client: Queryable, runId: string, step: string, visit: number): Promise<JsonObject | null> {
+export async function findStepInput(
+  client: Queryable,
+  runId: string,
+  step: string,
+  visit: number,
+): Promise<JsonObject | null> {
   const { rows } = await client.query<{ input: JsonObject | null }>({
     name: 'find-step-input',
     text: 'SELECT input FROM step_runs WHERE run_id = $1 AND step_id = $2 AND visit = $3',
@@ -65,12 +74,19 @@ export async function findStepInput(client: Queryable, runId: string, step: stri
 
 /** The run that a start with this origin created. */
 export async function findRunByOrigin(client: Queryable, workspaceId: string, origin: string): Promise<string | null> {
-  const { rows } = await client.query<{ id: string }>('SELECT id FROM runs WHERE workspace_id = $1 AND origin = $2', [workspaceId, origin]);
+  const { rows } = await client.query<{ id: string }>('SELECT id FROM runs WHERE workspace_id = $1 AND origin = $2', [
+    workspaceId,
+    origin,
+  ]);
   return rows[0]?.id ?? null;
 }
 
 /** Status and sequence number of a run, for those who wait for it to change. */
-export async function findRunStatus(client: Queryable, workspaceId: string, runId: string): Promise<{ status: RunStatus; seq: number } | null> {
+export async function findRunStatus(
+  client: Queryable,
+  workspaceId: string,
+  runId: string,
+): Promise<{ status: RunStatus; seq: number } | null> {
   const { rows } = await client.query<{ status: RunStatus; seq: number }>({
     name: 'find-run-status',
     text: 'SELECT status, seq FROM runs WHERE id = $1 AND workspace_id = $2',

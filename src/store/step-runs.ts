@@ -43,7 +43,10 @@ export async function renewLeases(client: Queryable, claims: Claim[], leaseMs: n
 export type ClaimFate = 'lost' | 'cancelled';
 
 /** Those of `claims` that were taken away, or whose run is being cancelled. */
-export async function findEndangeredClaims<Held extends Claim>(client: Queryable, claims: Held[]): Promise<{ claim: Held; fate: ClaimFate }[]> {
+export async function findEndangeredClaims<Held extends Claim>(
+  client: Queryable,
+  claims: Held[],
+): Promise<{ claim: Held; fate: ClaimFate }[]> {
   const { rows } = await client.query<{ n: number; fate: ClaimFate }>({
     name: 'find-endangered-claims',
     text: `SELECT * FROM (
@@ -125,8 +128,19 @@ export async function countBacklog(client: Queryable, handled: Handled): Promise
  * marks them offered now. The caller then adds their jobs. Those given back by a lost worker were never offered again:
  * they come first, whatever `olderThanMs`.
  */
-export async function takeForOffer(client: Queryable, handled: Handled, limit: number, olderThanMs: number): Promise<DueStep[]> {
-  const { rows } = await client.query<{ run_id: string; step_id: string; visit: number; workspace_id: string; dispatch: number }>({
+export async function takeForOffer(
+  client: Queryable,
+  handled: Handled,
+  limit: number,
+  olderThanMs: number,
+): Promise<DueStep[]> {
+  const { rows } = await client.query<{
+    run_id: string;
+    step_id: string;
+    visit: number;
+    workspace_id: string;
+    dispatch: number;
+  }>({
     name: 'take-for-offer',
     text: `UPDATE step_runs t SET offered_at = now()
            FROM (SELECT run_id, step_id, visit FROM step_runs
@@ -137,11 +151,20 @@ export async function takeForOffer(client: Queryable, handled: Handled, limit: n
            RETURNING t.run_id, t.step_id, t.visit, t.workspace_id, t.dispatch`,
     values: [handled.types, handled.tools, limit, olderThanMs],
   });
-  return rows.map((row) => ({ runId: row.run_id, step: row.step_id, visit: row.visit, workspaceId: row.workspace_id, dispatch: row.dispatch }));
+  return rows.map((row) => ({
+    runId: row.run_id,
+    step: row.step_id,
+    visit: row.visit,
+    workspaceId: row.workspace_id,
+    dispatch: row.dispatch,
+  }));
 }
 
 /** Gives a queued step run the next dispatch number, because the job of the last one cannot be used any more. */
-export async function nextDispatch(client: Queryable, { runId, step, visit, dispatch }: DueStep): Promise<number | null> {
+export async function nextDispatch(
+  client: Queryable,
+  { runId, step, visit, dispatch }: DueStep,
+): Promise<number | null> {
   const { rows } = await client.query<{ dispatch: number }>({
     name: 'next-dispatch',
     text: `UPDATE step_runs SET dispatch = dispatch + 1, offered_at = now()
@@ -152,5 +175,10 @@ export async function nextDispatch(client: Queryable, { runId, step, visit, disp
 }
 
 function columns(claims: Claim[]): [string[], string[], number[], number[]] {
-  return [claims.map((c) => c.runId), claims.map((c) => c.step), claims.map((c) => c.visit), claims.map((c) => c.fence)];
+  return [
+    claims.map((c) => c.runId),
+    claims.map((c) => c.step),
+    claims.map((c) => c.visit),
+    claims.map((c) => c.fence),
+  ];
 }

@@ -26,7 +26,9 @@ export async function takeSweepLock(pool: pg.Pool, silentMs: number): Promise<Sw
   };
   try {
     await client.query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${Math.ceil(silentMs)}`);
-    const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS held', [SWEEP_LOCK]);
+    const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS held', [
+      SWEEP_LOCK,
+    ]);
     if (!rows[0]!.held) {
       await client.query('ROLLBACK');
       giveBack(false);

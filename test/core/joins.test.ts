@@ -1,8 +1,10 @@
 // DESIGN §4, "Joins": who waits for whom, and when a pending step run goes.
 
 import { expect } from 'chai';
+import type { PlanStep } from '../../src/core/plan.ts';
+import { decide } from '../../src/core/transition.ts';
 import { ask, check, collect, end, flow, set, wait, work } from '../support/core-flows.ts';
-import { given } from '../support/core-run.ts';
+import { given, toAnswer } from '../support/core-run.ts';
 
 describe('joins', () => {
   it('"An arrival at a pending step run merges into it"', () => {
@@ -63,14 +65,14 @@ describe('joins', () => {
 
   it('"among mutual waiters the first reached" goes, whether it works or settles', () => {
     const graph = (steps: Parameters<typeof flow>[1]) =>
-      flow('a > b, c; b > x; c > y; x > y; y ?data.again> x; y > end', steps);
+      flow('a > b, c, d; b > x; c > y; d ?data.never> x; x > y; y ?data.again> x; y > end', steps);
     for (const steps of [{}, { x: set({ x: 1 }) }, { y: set({ y: 1 }) }]) {
-      const run = given(graph(steps)).work('a').claim('b').claim('c').work('b');
-      expect(run.open).to.deep.equal(['c running', 'x pending']);
-      run.work('c');
-      expect(run.row('x').status).to.not.equal('pending');
-      if (!('x' in steps)) expect(run.open).to.deep.equal(['x queued', 'y pending']);
-      else expect(run.open).to.deep.equal(['y queued']);
+      const run = given(graph(steps)).work('a').work('b').work('c');
+      expect(run.open).to.deep.equal(['d queued', 'x pending', 'y pending']);
+      run.work('d');
+      expect(run.open).to.deep.equal('x' in steps ? ['y queued'] : ['x queued', 'y pending']);
+      const turned = given(graph(steps)).work('a').work('c').work('b').work('d');
+      expect(turned.open).to.deep.equal('y' in steps ? ['x queued', 'end pending'] : ['y queued', 'x pending']);
     }
   });
 
@@ -80,7 +82,7 @@ describe('joins', () => {
     expect(run.open).to.have.length(1_000);
     const completed = branches
       .slice(1)
-      .map((step) => ({ type: 'complete' as const, step, visit: 1, fence: null, output: {} }));
+      .map((step) => ({ type: 'complete' as const, step, visit: 1, fence: null, attempt: 1, output: {} }));
     run.together(completed);
     expect(run.open).to.deep.equal(['b0 queued', 'j pending']);
     expect(run.work('b0').open).to.deep.equal(['j queued']);
@@ -90,48 +92,147 @@ describe('joins', () => {
 
 describe('joins: two parallel reviews, one of which sends back', () => {
   const steps = { one: ask(), two: ask() };
-  const both = flow('draft > one, two > publish > end; one -reject> draft; two -reject> draft', steps);
-  const only = flow('draft > two, one > publish > end; one -reject> draft', steps);
+  const only = flow('draft > one, two > publish > end; one -reject> draft', steps);
 
-  it('the one that can send back is asked first, because the other "can be reached" from it', () => {
-    expect(given(only).work('draft').open).to.deep.equal(['two pending', 'one waiting']);
-    expect(given(both).work('draft').open).to.deep.equal(['one waiting', 'two pending']);
+  it('both wait together: a way round the loop is no reason to wait, in whatever order they are written', () => {
+    expect(given(only).work('draft').open).to.deep.equal(['one waiting', 'two waiting']);
+    const turned = flow('draft > two, one > publish > end; one -reject> draft', steps);
+    expect(given(turned).work('draft').open).to.deep.equal(['two waiting', 'one waiting']);
   });
 
-  it('publishes when both have approved', () => {
-    const run = given(only).work('draft').answer('one', 'approve');
-    expect(run.open).to.deep.equal(['two waiting', 'publish pending']);
-    expect(run.answer('two', 'approve').open).to.deep.equal(['publish queued']);
+  it('publishes when both have approved, whoever comes first', () => {
+    for (const [first, second] of [
+      ['one', 'two'],
+      ['two', 'one'],
+    ] as const) {
+      const run = given(only).work('draft').answer(first, 'approve');
+      expect(run.open).to.deep.equal([`${second} waiting`, 'publish pending']);
+      expect(run.answer(second, 'approve').open).to.deep.equal(['publish queued']);
+    }
   });
 
-  it('sent back before the other was asked: a second draft, and both are asked once, about that', () => {
-    const run = given(only).work('draft').answer('one', 'reject');
-    expect(run.open).to.deep.equal(['two pending', 'draft#2 queued']);
-    run.work('draft').answer('one', 'approve').answer('two', 'approve');
-    expect(run.open).to.deep.equal(['publish queued']);
-    expect(run.all).to.deep.equal([
-      'draft completed',
-      'two completed',
-      'one completed',
-      'draft#2 completed',
-      'one#2 completed',
-      'publish queued',
-    ]);
-  });
-
-  it('sent back by the second: publishing waits for the second draft, and happens once', () => {
-    const run = given(both).work('draft').answer('one', 'approve');
-    expect(run.answer('two', 'reject').open).to.deep.equal(['publish pending', 'draft#2 queued']);
-    run.work('draft').answer('one', 'approve').answer('two', 'approve');
+  it('sent back after the other approved: publishing waits for the second draft, and happens once', () => {
+    const run = given(only).work('draft').answer('two', 'approve').answer('one', 'reject');
+    expect(run.open).to.deep.equal(['publish pending', 'draft#2 queued']);
+    expect(run.work('draft').open).to.deep.equal(['publish pending', 'one#2 waiting', 'two#2 waiting']);
+    run.answer('one', 'approve').answer('two', 'approve');
     expect(run.open).to.deep.equal(['publish queued']);
     expect(run.work('publish').status).to.equal('completed');
   });
 
-  it('any branch of the loop waits for the one that can send back, not only another review', () => {
-    const run = given(flow('draft > review, print > publish > end; review -reject> draft', { review: ask() })).work(
-      'draft',
-    );
-    expect(run.open).to.deep.equal(['review waiting', 'print pending']);
+  it('sent back before the other answered: the draft goes at once, the other may still answer for the first', () => {
+    const run = given(only).work('draft').answer('one', 'reject');
+    expect(run.open).to.deep.equal(['two waiting', 'draft#2 queued']);
+    run.answer('two', 'approve').work('draft');
+    expect(run.open).to.deep.equal(['publish pending', 'one#2 waiting', 'two#2 waiting']);
+    run.answer('one', 'approve').answer('two', 'approve');
+    expect(run.open).to.deep.equal(['publish queued']);
+  });
+
+  it('the price: who has not answered by then has two pauses open, and publishing waits for both', () => {
+    const run = given(only).work('draft').answer('one', 'reject').work('draft');
+    expect(run.open).to.deep.equal(['two waiting', 'one#2 waiting', 'two#2 waiting']);
+    const first = run.state.open[0]!.pauseId!;
+    run.answer('one', 'approve').when({ type: 'answer', answer: toAnswer('approve'), pauseId: first });
+    expect(run.open).to.deep.equal(['two#2 waiting', 'publish pending']);
+    expect(run.answer('two', 'approve').open).to.deep.equal(['publish queued']);
+  });
+
+  it('a working branch beside the review starts at once', () => {
+    const graph = flow('draft > review, print > publish > end; review -reject> draft', { review: ask() });
+    const run = given(graph).work('draft');
+    expect(run.open).to.deep.equal(['review waiting', 'print queued']);
+    run.work('print').answer('review', 'reject');
+    expect(run.open).to.deep.equal(['publish pending', 'draft#2 queued']);
+  });
+});
+
+describe('joins: two parallel reviews that both may send back', () => {
+  const both = flow('draft > one, two > publish > end; one -reject> draft; two -reject> draft', {
+    one: ask(),
+    two: ask(),
+  });
+
+  it('both wait together', () => {
+    expect(given(both).work('draft').open).to.deep.equal(['one waiting', 'two waiting']);
+  });
+
+  it('the draft waits for both answers, and is entered once', () => {
+    const run = given(both).work('draft').answer('one', 'reject');
+    expect(run.open).to.deep.equal(['two waiting', 'draft#2 pending']);
+    expect(run.answer('two', 'reject').open).to.deep.equal(['draft#2 queued']);
+    run.work('draft').answer('two', 'approve').answer('one', 'approve').work('publish');
+    expect(run.all).to.deep.equal([
+      'draft completed',
+      'one completed',
+      'two completed',
+      'draft#2 completed',
+      'one#2 completed',
+      'two#2 completed',
+      'publish completed',
+      'end completed',
+    ]);
+  });
+
+  it('where one approves and the other sends back, publishing waits for the second draft and its reviews', () => {
+    for (const [first, second] of [
+      ['approve', 'reject'],
+      ['reject', 'approve'],
+    ] as const) {
+      const run = given(both).work('draft').answer('one', first).answer('two', second);
+      expect(run.open).to.have.members(['publish pending', 'draft#2 queued']);
+      run.work('draft').answer('one', 'approve');
+      expect(run.open).to.deep.equal(['publish pending', 'two#2 waiting']);
+      expect(run.answer('two', 'approve').open).to.deep.equal(['publish queued']);
+    }
+  });
+});
+
+describe('joins: loops', () => {
+  it('in a loop within a loop, each waits for what leads to it, and for no way round', () => {
+    const steps = { check: ask(), sign: ask() };
+    const graph = flow('plan > write > check, spell > sign > end; check -reject> write; sign -reject> plan', steps);
+    const run = given(graph).work('plan').work('write');
+    expect(run.open).to.deep.equal(['check waiting', 'spell queued']);
+    run.work('spell').answer('check', 'reject');
+    expect(run.open).to.deep.equal(['sign pending', 'write#2 queued']);
+    run.work('write').answer('check', 'approve');
+    expect(run.open).to.deep.equal(['sign pending', 'spell#2 queued']);
+    expect(run.work('spell').open).to.deep.equal(['sign waiting']);
+    run.answer('sign', 'reject').work('plan').work('write');
+    expect(run.open).to.deep.equal(['check#3 waiting', 'spell#3 queued']);
+    run.work('spell').answer('check', 'approve').answer('sign', 'approve');
+    expect(run.status).to.equal('completed');
+  });
+
+  it('branches beside each other start together, though a loop leads back to one of them', () => {
+    const steps = { legal: ask(), finance: ask(), sign: ask() };
+    const run = given(flow('draft > legal, finance > sign > end; sign -reject> legal', steps)).work('draft');
+    expect(run.open).to.deep.equal(['legal waiting', 'finance waiting']);
+    run.answer('legal', 'approve');
+    expect(run.open).to.deep.equal(['finance waiting', 'sign pending']);
+    run.answer('finance', 'approve').answer('sign', 'reject');
+    expect(run.open).to.deep.equal(['legal#2 waiting']);
+    expect(run.answer('legal', 'approve').open).to.deep.equal(['sign#2 waiting']);
+  });
+
+  it('what comes after a loop waits until it is left', () => {
+    const run = given(flow('a > turn, b > j > end; turn ?data.again> turn', {}), { again: true }).work('a').work('b');
+    run.work('turn');
+    expect(run.open).to.deep.equal(['j pending', 'turn#2 queued']);
+    expect(run.work('turn', { again: false }).open).to.deep.equal(['j queued']);
+  });
+
+  it('should a plan ever let all that is open wait in a ring, the one reached first goes', () => {
+    const ring = new Set(['y x', 'z y', 'x z']);
+    const run = given(flow('a > x, y, z > end'));
+    const { plan, state } = run;
+    const ringed = { ...plan, canArrive: (from: PlanStep, to: PlanStep) => ring.has(`${from.step.id} ${to.step.id}`) };
+    const done = { type: 'complete' as const, step: 'a', visit: 1, fence: null, attempt: 1, output: {} };
+    const verdict = decide(ringed, state, done, run.context());
+    if (verdict.kind !== 'accepted') throw new Error(verdict.kind);
+    const open = verdict.decision.state.open.map(({ step, status }) => `${step} ${status}`);
+    expect(open).to.deep.equal(['x queued', 'y pending', 'z pending']);
   });
 });
 
@@ -167,6 +268,14 @@ describe('joins: any', () => {
   it('cancels the others also when it is reached over an error edge', () => {
     const run = given(flow('a > b, c > j > end; b -error> j', anyJoin)).work('a').fail('b');
     expect(run.open).to.deep.equal(['j queued']);
+  });
+
+  it('inside a loop cancels what else could arrive, and nothing downstream of it that may send back', () => {
+    const steps = { ...anyJoin, d: ask(), e: ask() };
+    const graph = flow('a > b, c > j > d, e > end; d -reject> b; e -reject> a', steps);
+    const run = given(graph).work('a').work('b').work('j').answer('d', 'reject');
+    expect(run.open).to.deep.equal(['e waiting', 'b#2 queued']);
+    expect(run.work('b').open).to.deep.equal(['e waiting', 'j#2 queued']);
   });
 
   it('goes before branches that settle in the same decision arrive, and tells their end', () => {

@@ -47,7 +47,7 @@ describe('loops', () => {
     expect(run.state.error).to.deep.equal({
       code: 'max_visits_exceeded',
       message: 'Step "a" was entered more than 2 times; give the loop an exit or raise its maxVisits',
-      step: 'a',
+      step: 'again',
     });
     expect(run.state.visits['a']).to.equal(2);
   });
@@ -62,13 +62,13 @@ describe('loops', () => {
   it('"100,000 step runs a run"', () => {
     const run = given(flow('a > b, c > end'));
     const nearly = { ...run.state, stepRuns: LIMITS.stepRunsPerRun - 1 };
-    const done = { type: 'complete' as const, step: 'a', visit: 1, fence: null, output: {} };
+    const done = { type: 'complete' as const, step: 'a', visit: 1, fence: null, attempt: 1, output: {} };
     const verdict = decide(run.plan, nearly, done, run.context());
     if (verdict.kind !== 'accepted') throw new Error(verdict.kind);
     const { state, steps } = verdict.decision;
-    expect(state.error).to.deep.include({ code: 'too_many_steps', step: 'c' });
-    expect(state.stepRuns).to.equal(LIMITS.stepRunsPerRun);
-    expect(steps.map((row) => `${row.step} ${row.status}`)).to.deep.equal(['a completed', 'b cancelled']);
+    expect(state.error).to.deep.include({ code: 'too_many_steps', step: 'a' });
+    expect(state.stepRuns).to.equal(LIMITS.stepRunsPerRun - 1);
+    expect(steps.map((row) => `${row.step} ${row.status}`)).to.deep.equal(['a failed']);
   });
 
   it('counts visits only of steps that can be entered more than once', () => {
@@ -123,7 +123,7 @@ describe('a decision settles at most 100 steps', () => {
       kind: 'refused',
       code: 'claim_lost',
     });
-    expect(run.ask({ type: 'complete', step: 'end', visit: 1, fence: null, output: 1 })).to.include({
+    expect(run.ask({ type: 'complete', step: 'end', visit: 1, fence: null, attempt: 1, output: 1 })).to.include({
       code: 'claim_lost',
     });
     expect(run.settle('end').status).to.equal('completed');

@@ -26,16 +26,33 @@ describe('a plan: steps that can be entered twice', () => {
   });
 });
 
-describe('a plan: reachability', () => {
-  it('knows plain edges and all edges', () => {
-    const plan = planOf(flow('a > b > end; a -error> c; c > end'));
-    const [a, b, c] = ['a', 'b', 'c'].map((id) => plan.steps.get(id)!);
-    expect([
-      plan.reaches(a!, b!),
-      plan.reaches(a!, c!),
-      plan.reachesAnyhow(a!, c!),
-      plan.reaches(b!, a!),
-    ]).to.deep.equal([true, false, true, false]);
+describe('a plan: who can arrive where', () => {
+  const arrivals = (...args: Parameters<typeof flow>) => {
+    const plan = planOf(flow(...args));
+    const all = [...plan.steps.values()];
+    const list = (can: typeof plan.canArrive, id: string) =>
+      all.filter((from) => can(from, plan.steps.get(id)!)).map(({ step }) => step.id);
+    return { plain: (id: string) => list(plan.canArrive, id), anyhow: (id: string) => list(plan.canArriveAnyhow, id) };
+  };
+
+  it('over plain edges, and over all', () => {
+    const { plain, anyhow } = arrivals('a > b > end; a -error> c; c > end');
+    expect([plain('b'), plain('c'), anyhow('c'), plain('a')]).to.deep.equal([['a'], [], ['a'], []]);
+    expect(plain('end')).to.deep.equal(['a', 'b', 'c']);
+  });
+
+  it('over an edge back as the last, and not over what comes after it', () => {
+    const { plain } = arrivals('draft > one, two > publish > end; one ?data.again> draft');
+    expect(plain('draft')).to.deep.equal(['draft', 'one']);
+    expect(plain('two')).to.deep.equal(['draft']);
+    expect(plain('publish')).to.deep.equal(['draft', 'one', 'two']);
+  });
+
+  it('no fault edge makes a plain edge lead back', () => {
+    const { plain, anyhow } = arrivals('a -error> mend > c > d ?data.again> b; a > b > c; d > end');
+    expect(plain('c')).to.deep.equal(['a', 'mend', 'b']);
+    expect(plain('b')).to.deep.equal(['a', 'c', 'd', 'b']);
+    for (const id of ['a', 'b', 'c', 'd', 'end']) expect(anyhow(id)).to.include.members(plain(id));
   });
 });
 

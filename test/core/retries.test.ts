@@ -25,10 +25,11 @@ describe('retries', () => {
   it('is not started before it is due, with a claim or without', () => {
     const run = once().fail('a', again).pass(999);
     const early = { kind: 'refused', code: 'not_due' };
+    const pure = { step: 'a', visit: 1, fence: null, attempt: 2 };
     expect(run.ask({ type: 'claim', step: 'a', visit: 1, input: null })).to.include(early);
-    expect(run.ask({ type: 'complete', step: 'a', visit: 1, fence: null, output: {} })).to.include(early);
+    expect(run.ask({ type: 'complete', ...pure, output: {} })).to.include(early);
     const error = { code: 'x', message: 'x', retryable: true, definite: false };
-    expect(run.ask({ type: 'fail-attempt', step: 'a', visit: 1, fence: null, random: 0, error })).to.include(early);
+    expect(run.ask({ type: 'fail-attempt', ...pure, random: 0, error })).to.include(early);
     expect(run.pass(1).claim('a').find('a')).to.not.have.property('dueAt');
   });
 
@@ -76,12 +77,31 @@ describe('retries', () => {
   it('a step that works without a claim retries just so', () => {
     const run = once();
     const error = { code: 'x', message: 'x', retryable: true, definite: false };
-    run.when({ type: 'fail-attempt', step: 'a', visit: 1, fence: null, random: 0.5, error, ranMs: 3 });
+    const pure = { step: 'a', visit: 1, fence: null };
+    run.when({ type: 'fail-attempt', ...pure, attempt: 1, random: 0.5, error, ranMs: 3 });
     expect(run.find('a')).to.include({ status: 'queued', attempt: 2 });
-    run
-      .pass(1_000)
-      .when({ type: 'complete', step: 'a', visit: 1, fence: null, output: {}, input: { args: {} }, ranMs: 4 });
+    run.pass(1_000).when({ type: 'complete', ...pure, attempt: 2, output: {}, input: { args: {} }, ranMs: 4 });
     expect(run.row('a')).to.deep.include({ status: 'completed', input: { args: {} }, ranMs: 4, error: null });
+  });
+
+  it('a duplicate that ends late spends no retry of the next attempt, and does not complete it', () => {
+    const run = once();
+    const late = { step: 'a', visit: 1, fence: null, attempt: 1 };
+    const failed = {
+      type: 'fail-attempt' as const,
+      ...late,
+      random: 0.5,
+      error: { code: 'x', message: 'x', retryable: true, definite: false },
+    };
+    run.when(failed);
+    for (const ms of [0, 1_000]) {
+      run.pass(ms);
+      expect(run.ask(failed)).to.include({ kind: 'refused', code: 'claim_lost' });
+      expect(run.ask({ type: 'complete', ...late, output: {} })).to.include({ kind: 'refused', code: 'claim_lost' });
+    }
+    expect(run.find('a')).to.include({ status: 'queued', attempt: 2 });
+    const early = { ...late, attempt: 3 };
+    expect(run.ask({ type: 'complete', ...early, output: {} })).to.include({ code: 'claim_lost' });
   });
 });
 
@@ -123,8 +143,8 @@ describe('claims', () => {
   it('each takes the next fence, and only its own result counts', () => {
     const run = once().claim('a').lose('a').claim('a');
     expect(run.find('a').fence).to.equal(3);
-    for (const fence of [1, 2, 4, null]) {
-      const verdict = run.ask({ type: 'complete', step: 'a', visit: 1, fence, output: {} });
+    for (const work of [{ fence: 1 }, { fence: 2 }, { fence: 4 }, { fence: null, attempt: 1 }]) {
+      const verdict = run.ask({ type: 'complete', step: 'a', visit: 1, ...work, output: {} });
       expect(verdict).to.include({ kind: 'refused', code: 'claim_lost' });
     }
     expect(run.ask({ type: 'claim', step: 'a', visit: 1, input: null })).to.include({ code: 'claim_lost' });

@@ -123,13 +123,13 @@ const error = { code: 'broken', message: 'It broke', retryable: true, definite: 
 
 function commandFor(name: StepCommand, run: TestRun): Command {
   const ref = { step: 'x', visit: 1 };
-  const fence = run.state.open.find(({ step }) => step === 'x')?.fence ?? 1;
+  const { fence, attempt } = run.state.open.find(({ step }) => step === 'x') ?? { fence: 1, attempt: 1 };
   const commands: Record<StepCommand, Command> = {
     claim: { type: 'claim', ...ref, input: null },
     complete: { type: 'complete', ...ref, fence, output: {} },
-    'complete without a claim': { type: 'complete', ...ref, fence: null, output: {} },
+    'complete without a claim': { type: 'complete', ...ref, fence: null, attempt, output: {} },
     'fail-attempt': { type: 'fail-attempt', ...ref, fence, error, random: 0.5 },
-    'fail-attempt without a claim': { type: 'fail-attempt', ...ref, fence: null, error, random: 0.5 },
+    'fail-attempt without a claim': { type: 'fail-attempt', ...ref, fence: null, attempt, error, random: 0.5 },
     'expire-lease': { type: 'expire-lease', ...ref, fence },
     settle: { type: 'settle', ...ref },
     wake: { type: 'wake', ...ref },

@@ -30,14 +30,22 @@ describe('commands that race for a run', () => {
     await world.close();
   });
 
-  const outcome = (work: Promise<unknown>) => work.then(() => 'won', (error) => (error instanceof AppError ? error.code : String(error)));
+  const outcome = (work: Promise<unknown>) =>
+    work.then(
+      () => 'won',
+      (error) => (error instanceof AppError ? error.code : String(error)),
+    );
   const engineOf = (index: number) => engines[index % engines.length]!;
 
   it('takes one of 32 answers, 20 times over, and queues one successor (F-50)', async () => {
     const workflow = await world.define({ steps: [ask(), tool('b', 'noop')], edges: edges('ask b') });
     for (let round = 0; round < 20; round++) {
       const runId = await world.start(workflow);
-      const outcomes = await Promise.all(Array.from({ length: 32 }, (_, index) => outcome(answerRun(engineOf(index), { actor: world.actor, runId, answer: APPROVE }))));
+      const outcomes = await Promise.all(
+        Array.from({ length: 32 }, (_, index) =>
+          outcome(answerRun(engineOf(index), { actor: world.actor, runId, answer: APPROVE })),
+        ),
+      );
       expect(outcomes.filter((one) => one === 'won')).to.have.length(1);
       expect(new Set(outcomes)).to.deep.equal(new Set(['won', 'run_not_paused']));
       expect((await world.jobs()).filter((job) => job.runId === runId)).to.have.length(1);
@@ -60,13 +68,22 @@ describe('commands that race for a run', () => {
         ['terminate', (engine) => terminateRun(engine, request)],
       ];
       const racers = Array.from({ length: 16 }, (_, index) => contests[(index + round) % contests.length]!);
-      const results = await Promise.all([...racers.map(([name, race], index) => outcome(race(engineOf(index))).then((result) => [name, result] as const)), sweeper.fireDue().then(() => ['expire', ''] as const)]);
+      const results = await Promise.all([
+        ...racers.map(([name, race], index) =>
+          outcome(race(engineOf(index))).then((result) => [name, result] as const),
+        ),
+        sweeper.fireDue().then(() => ['expire', ''] as const),
+      ]);
       const winners = new Set(results.filter(([, result]) => result === 'won').map(([name]) => name));
       const { status } = await world.see(runId);
-      const { rows } = await world.db.pool.query<{ status: string; action: string | null }>(`SELECT status, answer ->> 'actionId' AS action FROM pauses WHERE run_id = $1`, [runId]);
+      const { rows } = await world.db.pool.query<{ status: string; action: string | null }>(
+        `SELECT status, answer ->> 'actionId' AS action FROM pauses WHERE run_id = $1`,
+        [runId],
+      );
       const pause = rows[0]!;
       // A cancelled run answers "already" to whoever else cancels or terminates it.
-      if (status === 'cancelled') expect([...winners].every((name) => name === 'cancel' || name === 'terminate')).to.equal(true);
+      if (status === 'cancelled')
+        expect([...winners].every((name) => name === 'cancel' || name === 'terminate')).to.equal(true);
       if (status === 'completed') expect([...winners, pause.action]).to.include('approve');
       if (status === 'failed') expect([...winners]).to.deep.equal(['reject']);
       expect(pause.status).to.equal(status === 'cancelled' ? 'cancelled' : winners.size === 0 ? 'expired' : 'answered');

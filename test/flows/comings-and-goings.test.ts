@@ -16,15 +16,26 @@ describe('a Holdpoint whose processes come and go', () => {
   afterEach(() => Promise.all([world.close(), receiver.close()]));
 
   it('brings 100 runs to their end while workers are killed, asked to leave, and replaced', async () => {
-    const steps = ['a', 'b', 'c', 'd', 'j'].map((id) => tool(id, id === 'c' ? 'pure' : 'effect', id === 'c' ? {} : { url: receiver.url }));
+    const steps = ['a', 'b', 'c', 'd', 'j'].map((id) =>
+      tool(id, id === 'c' ? 'pure' : 'effect', id === 'c' ? {} : { url: receiver.url }),
+    );
     const workflow = await world.define({ steps, edges: edges('a b j', 'a c d j') });
     const fleet = createFleet(world.environment);
     try {
       await fleet.add(2);
       fleet.supervise();
       const runs = await Promise.all(Array.from({ length: 100 }, () => world.start(workflow)));
-      const completed = async () => (await world.db.pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM events WHERE type = 'step.completed'`)).rows[0]!.n;
-      for (const [mark, signal] of [[50, 'SIGKILL'], [200, 'SIGTERM'], [350, 'SIGKILL']] as const) {
+      const completed = async () =>
+        (
+          await world.db.pool.query<{ n: number }>(
+            `SELECT count(*)::int AS n FROM events WHERE type = 'step.completed'`,
+          )
+        ).rows[0]!.n;
+      for (const [mark, signal] of [
+        [50, 'SIGKILL'],
+        [200, 'SIGTERM'],
+        [350, 'SIGKILL'],
+      ] as const) {
         await eventually(async () => (await completed()) >= mark, { withinMs: 20_000 });
         fleet.members[0]!.signal(signal);
       }
@@ -40,7 +51,10 @@ describe('a Holdpoint whose processes come and go', () => {
   }).timeout(60_000);
 
   it('goes on with paused runs after everything was killed and started anew', async () => {
-    const workflow = await world.define({ steps: [tool('a', 'noop'), ask(), tool('b', 'noop')], edges: edges('a ask b') });
+    const workflow = await world.define({
+      steps: [tool('a', 'noop'), ask(), tool('b', 'noop')],
+      edges: edges('a ask b'),
+    });
     const key = await createKey(world.db, { workspaceId: world.actor.workspaceId, role: 'editor' });
     const settings = { ...world.environment, LOG_LEVEL: 'info', PORT: '0' };
     const startAll = async () => {
@@ -50,11 +64,19 @@ describe('a Holdpoint whose processes come and go', () => {
       return { web, worker, address: (JSON.parse(line) as { address: string }).address };
     };
     const call = async (url: string, body: object) => {
-      const response = await fetch(url, { method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body: JSON.stringify(body) });
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
       return (await response.json()) as { runId: string };
     };
     const before = await startAll();
-    const runs = await Promise.all(Array.from({ length: 10 }, () => call(`${before.address}/api/workflow/start-async/${workflow}`, { data: {} }).then(({ runId }) => runId)));
+    const runs = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        call(`${before.address}/api/workflow/start-async/${workflow}`, { data: {} }).then(({ runId }) => runId),
+      ),
+    );
     await world.untilAll('waiting');
     await Promise.all([before.web.kill(), before.worker.kill()]);
     const after = await startAll();

@@ -37,9 +37,16 @@ interface Scenario {
 }
 
 const THROUGH = ['step.completed end', 'run.completed'];
-const effectThenNoop = (world: World, receiver: Receiver) => world.define({ steps: [tool('a', 'effect', { url: receiver.url, deaf: true }), tool('b', 'noop')], edges: edges('a b') });
-const startOne = async ({ world, receiver }: Pick<Stage, 'world' | 'receiver'>) => [await world.start(await effectThenNoop(world, receiver))];
-const onlyRun = async (world: World) => (await world.db.pool.query<{ id: string }>('SELECT id FROM runs')).rows.map(({ id }) => id);
+const effectThenNoop = (world: World, receiver: Receiver) =>
+  world.define({
+    steps: [tool('a', 'effect', { url: receiver.url, deaf: true }), tool('b', 'noop')],
+    edges: edges('a b'),
+  });
+const startOne = async ({ world, receiver }: Pick<Stage, 'world' | 'receiver'>) => [
+  await world.start(await effectThenNoop(world, receiver)),
+];
+const onlyRun = async (world: World) =>
+  (await world.db.pool.query<{ id: string }>('SELECT id FROM runs')).rows.map(({ id }) => id);
 
 const SCENARIOS: Scenario[] = [
   {
@@ -47,7 +54,16 @@ const SCENARIOS: Scenario[] = [
     by: 'worker',
     says: 'a step claimed and never begun is claimed again after its lease (F-05)',
     act: startOne,
-    history: ['run.created', 'step.started a', 'lease.expired a', 'step.started a', 'step.completed a', 'step.started b', 'step.completed b', ...THROUGH],
+    history: [
+      'run.created',
+      'step.started a',
+      'lease.expired a',
+      'step.started a',
+      'step.completed a',
+      'step.started b',
+      'step.completed b',
+      ...THROUGH,
+    ],
     executions: [1],
   },
   {
@@ -55,7 +71,16 @@ const SCENARIOS: Scenario[] = [
     by: 'worker',
     says: 'an effect whose result was lost is executed again under the same key, and completes once (F-06)',
     act: startOne,
-    history: ['run.created', 'step.started a', 'lease.expired a', 'step.started a', 'step.completed a', 'step.started b', 'step.completed b', ...THROUGH],
+    history: [
+      'run.created',
+      'step.started a',
+      'lease.expired a',
+      'step.started a',
+      'step.completed a',
+      'step.started b',
+      'step.completed b',
+      ...THROUGH,
+    ],
     executions: [2],
   },
   {
@@ -80,7 +105,11 @@ const SCENARIOS: Scenario[] = [
     says: 'a failed attempt that was committed is tried again when it is due',
     async act({ world, receiver }) {
       const retry = { attempts: 2, delayMs: 300, jitter: 0 };
-      return [await world.start(await world.define({ steps: [tool('a', 'fail', { times: 1, url: receiver.url }, { retry })] }))];
+      return [
+        await world.start(
+          await world.define({ steps: [tool('a', 'fail', { times: 1, url: receiver.url }, { retry })] }),
+        ),
+      ];
     },
     history: ['run.created', 'step.started a', 'attempt.failed a', 'step.started a', 'step.completed a', ...THROUGH],
     executions: [2],
@@ -90,9 +119,23 @@ const SCENARIOS: Scenario[] = [
     by: 'worker',
     says: 'what follows a timer goes on although the timer’s process died',
     async act({ world }) {
-      return [await world.start(await world.define({ steps: [{ id: 'rest', type: 'wait', durationMs: 100 }, tool('b', 'noop')], edges: edges('rest b') }))];
+      return [
+        await world.start(
+          await world.define({
+            steps: [{ id: 'rest', type: 'wait', durationMs: 100 }, tool('b', 'noop')],
+            edges: edges('rest b'),
+          }),
+        ),
+      ];
     },
-    history: ['run.created', 'step.paused rest', 'step.completed rest', 'step.started b', 'step.completed b', ...THROUGH],
+    history: [
+      'run.created',
+      'step.paused rest',
+      'step.completed rest',
+      'step.started b',
+      'step.completed b',
+      ...THROUGH,
+    ],
   },
   {
     failpoint: 'sweep.mid_batch',
@@ -122,7 +165,16 @@ const SCENARIOS: Scenario[] = [
       stage.receiver.release();
       return runs;
     },
-    history: ['run.created', 'step.started a', 'lease.expired a', 'step.started a', 'step.completed a', 'step.started b', 'step.completed b', ...THROUGH],
+    history: [
+      'run.created',
+      'step.started a',
+      'lease.expired a',
+      'step.started a',
+      'step.completed a',
+      'step.started b',
+      'step.completed b',
+      ...THROUGH,
+    ],
     executions: [2],
   },
   {
@@ -130,7 +182,9 @@ const SCENARIOS: Scenario[] = [
     by: 'web',
     says: 'a start that was not committed leaves nothing',
     async act({ world, receiver, ask }) {
-      expect(await ask(`/api/workflow/start-async/${await effectThenNoop(world, receiver)}`, { data: {} })).to.equal(null);
+      expect(await ask(`/api/workflow/start-async/${await effectThenNoop(world, receiver)}`, { data: {} })).to.equal(
+        null,
+      );
       expect(await onlyRun(world)).to.deep.equal([]);
       return [];
     },
@@ -141,7 +195,9 @@ const SCENARIOS: Scenario[] = [
     by: 'web',
     says: 'a run that was committed and not queued runs, although nobody was told of it (F-01)',
     async act({ world, receiver, ask }) {
-      expect(await ask(`/api/workflow/start-async/${await effectThenNoop(world, receiver)}`, { data: {} })).to.equal(null);
+      expect(await ask(`/api/workflow/start-async/${await effectThenNoop(world, receiver)}`, { data: {} })).to.equal(
+        null,
+      );
       return onlyRun(world);
     },
     history: ['run.created', 'step.started a', 'step.completed a', 'step.started b', 'step.completed b', ...THROUGH],
@@ -154,7 +210,9 @@ const SCENARIOS: Scenario[] = [
     async act({ world, ask: call }) {
       const runId = await world.start(await world.define({ steps: [ask(), tool('b', 'noop')], edges: edges('ask b') }));
       expect(await call(`/api/workflow/resume/${runId}`, APPROVE)).to.equal(null);
-      const again = await answerRun(world.engine, { actor: world.actor, runId, answer: APPROVE }).catch((error) => error.code);
+      const again = await answerRun(world.engine, { actor: world.actor, runId, answer: APPROVE }).catch(
+        (error) => error.code,
+      );
       expect(again).to.equal('run_not_paused');
       return [runId];
     },
@@ -170,7 +228,15 @@ const SCENARIOS: Scenario[] = [
       return [runId];
     },
     ends: 'cancelled',
-    history: ['run.created', 'step.paused ask', 'run.cancel_requested', 'run.cleanup_started', 'step.started tidy', 'step.completed tidy', 'run.cancelled'],
+    history: [
+      'run.created',
+      'step.paused ask',
+      'run.cancel_requested',
+      'run.cleanup_started',
+      'step.started tidy',
+      'step.completed tidy',
+      'run.cancelled',
+    ],
   },
 ];
 
@@ -192,7 +258,15 @@ describe('a process that is killed', () => {
   for (const { failpoint, says } of SCENARIOS) it(`at ${failpoint}: ${says}`, () => results.get(failpoint));
 });
 
-async function play({ failpoint, by, prepare, act, ends = 'completed', history, executions = [] }: Scenario): Promise<void> {
+async function play({
+  failpoint,
+  by,
+  prepare,
+  act,
+  ends = 'completed',
+  history,
+  executions = [],
+}: Scenario): Promise<void> {
   const [world, receiver] = await Promise.all([createWorld(), startReceiver()]);
   let victim: TestProcess | null = null;
   try {
@@ -200,7 +274,8 @@ async function play({ failpoint, by, prepare, act, ends = 'completed', history, 
     victim = startProcess(by, { ...world.environment, LOG_LEVEL: 'info', PORT: '0', FP: `${failpoint}:kill` });
     const started = prepare ? '' : await victim.logged(new RegExp(`${by} started`));
     const key = await createKey(world.db, { workspaceId: world.actor.workspaceId, role: 'editor' });
-    const call = (path: string, body: object) => post(`${(JSON.parse(started) as { address: string }).address}${path}`, key, body);
+    const call = (path: string, body: object) =>
+      post(`${(JSON.parse(started) as { address: string }).address}${path}`, key, body);
     runs.push(...(await act({ world, receiver, victim, ask: call })));
     expect(await victim.ended()).to.equal('SIGKILL');
     await world.work();
@@ -219,7 +294,10 @@ async function play({ failpoint, by, prepare, act, ends = 'completed', history, 
 
 async function post(url: string, key: string, body: object): Promise<number | null> {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  return fetch(url, { method: 'POST', headers, body: JSON.stringify(body) }).then((response) => response.status, () => null);
+  return fetch(url, { method: 'POST', headers, body: JSON.stringify(body) }).then(
+    (response) => response.status,
+    () => null,
+  );
 }
 
 describe('a process in which something throws', () => {
@@ -238,10 +316,24 @@ describe('a process in which something throws', () => {
   it('goes on with everything, whatever commit the error followed', async () => {
     const retry = { attempts: 2, delayMs: 50 };
     const workflow = await world.define({
-      steps: [tool('a', 'effect', { url: receiver.url }), tool('b', 'fail', { times: 1 }, { retry }), { id: 'rest', type: 'wait', durationMs: 50 }, tool('c', 'pure')],
+      steps: [
+        tool('a', 'effect', { url: receiver.url }),
+        tool('b', 'fail', { times: 1 }, { retry }),
+        { id: 'rest', type: 'wait', durationMs: 50 },
+        tool('c', 'pure'),
+      ],
       edges: edges('a b rest c'),
     });
-    const names = ['claim.after_commit', 'handler.before_complete', 'complete.after_commit', 'complete.after_enqueue', 'fail-attempt.after_commit', 'wake.after_commit', 'expire-lease.after_commit', 'sweep.mid_batch'];
+    const names = [
+      'claim.after_commit',
+      'handler.before_complete',
+      'complete.after_commit',
+      'complete.after_enqueue',
+      'fail-attempt.after_commit',
+      'wake.after_commit',
+      'expire-lease.after_commit',
+      'sweep.mid_batch',
+    ];
     const armed = armFailpoints(parseFailpoints(names.map((name) => `${name}:throw@2`).join(','))!);
     await world.work();
     const runs = await Promise.all(Array.from({ length: 20 }, () => world.start(workflow)));

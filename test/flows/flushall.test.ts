@@ -34,11 +34,17 @@ describe('a queue that loses everything', () => {
     await Promise.all([redis.stop(), receiver.close()]);
   });
 
-  const startMany = async (workflow: string, count: number) => void started.push(...(await Promise.all(Array.from({ length: count }, () => world.start(workflow)))));
-  const completions = async () => (await world.db.pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM events WHERE type = 'step.completed'`)).rows[0]!.n;
+  const startMany = async (workflow: string, count: number) =>
+    void started.push(...(await Promise.all(Array.from({ length: count }, () => world.start(workflow)))));
+  const completions = async () =>
+    (await world.db.pool.query<{ n: number }>(`SELECT count(*)::int AS n FROM events WHERE type = 'step.completed'`))
+      .rows[0]!.n;
 
   it('loses nothing: after FLUSHALL with 1,000 runs in flight all finish, each step completed once (F-10)', async () => {
-    const workflow = await world.define({ steps: [tool('a', 'noop'), tool('b', 'pure'), tool('c', 'noop')], edges: edges('a b c') });
+    const workflow = await world.define({
+      steps: [tool('a', 'noop'), tool('b', 'pure'), tool('c', 'noop')],
+      edges: edges('a b c'),
+    });
     await startMany(workflow, 1_000);
     await eventually(async () => (await world.jobs()).length > 900);
     await client.flushall();
@@ -54,7 +60,10 @@ describe('a queue that loses everything', () => {
   });
 
   it('loses nothing when it is killed without persistence, and comes back empty (F-11, F-17)', async () => {
-    const workflow = await world.define({ steps: [tool('a', 'noop'), tool('b', 'effect', { url: receiver.url }), tool('c', 'pure')], edges: edges('a b c') });
+    const workflow = await world.define({
+      steps: [tool('a', 'noop'), tool('b', 'effect', { url: receiver.url }), tool('c', 'pure')],
+      edges: edges('a b c'),
+    });
     await world.work();
     await startMany(workflow, 100);
     await eventually(async () => (await completions()) > 20);
@@ -70,16 +79,24 @@ describe('a queue that loses everything', () => {
     const workflow = await world.define({ steps: [tool('a', 'fail', { times: 1 }, { retry })] });
     await world.work();
     await startMany(workflow, 20);
-    await eventually(async () => (await world.jobs()).length === 20 && (await world.queues.steps.countLive()) === 0, { what: 'twenty delayed jobs' });
+    await eventually(async () => (await world.jobs()).length === 20 && (await world.queues.steps.countLive()) === 0, {
+      what: 'twenty delayed jobs',
+    });
     await client.flushall();
     await world.untilAll('completed');
   });
 
   it('hands out a step twice without harm: jobs that are added again with the next numbers are dropped (F-21)', async () => {
-    const workflow = await world.define({ steps: [tool('a', 'effect', { url: receiver.url }), tool('b', 'pure')], edges: edges('a b') });
+    const workflow = await world.define({
+      steps: [tool('a', 'effect', { url: receiver.url }), tool('b', 'pure')],
+      edges: edges('a b'),
+    });
     await startMany(workflow, 50);
     await eventually(async () => (await world.jobs()).length === 50);
-    for (const dispatch of [2, 3, 4]) await world.queues.steps.addAll((await world.jobs()).filter((job) => job.dispatch === 1).map((job) => ({ ...job, dispatch })));
+    for (const dispatch of [2, 3, 4])
+      await world.queues.steps.addAll(
+        (await world.jobs()).filter((job) => job.dispatch === 1).map((job) => ({ ...job, dispatch })),
+      );
     await world.work();
     await world.work();
     await world.untilAll('completed');
@@ -89,7 +106,10 @@ describe('a queue that loses everything', () => {
   });
 
   it('holds nothing of a paused run, however long it pauses, and nothing is lost with it', async () => {
-    const workflow = await world.define({ steps: [tool('a', 'noop'), ask(), tool('b', 'noop')], edges: edges('a ask b') });
+    const workflow = await world.define({
+      steps: [tool('a', 'noop'), ask(), tool('b', 'noop')],
+      edges: edges('a ask b'),
+    });
     await world.work();
     await startMany(workflow, 50);
     await world.untilAll('waiting');
@@ -100,7 +120,10 @@ describe('a queue that loses everything', () => {
   });
 
   it('goes on after a storm of cut connections (F-18)', async () => {
-    const workflow = await world.define({ steps: [tool('a', 'noop'), tool('b', 'pure'), tool('c', 'noop')], edges: edges('a b c') });
+    const workflow = await world.define({
+      steps: [tool('a', 'noop'), tool('b', 'pure'), tool('c', 'noop')],
+      edges: edges('a b c'),
+    });
     await world.work();
     const begun = startMany(workflow, 200);
     for (let mark = 0; mark < 800; mark += 100) {

@@ -11,7 +11,14 @@ import { eventually } from '../support/eventually.ts';
 import { createDatabase, getServices, startRedis, type TestServer } from '../support/services.ts';
 
 const log = createLog({ level: 'silent', name: 'test' });
-const jobOf = (more: Partial<StepJob> = {}): StepJob => ({ runId: newId(), workspaceId: newId(), step: 'a', visit: 1, dispatch: 1, ...more });
+const jobOf = (more: Partial<StepJob> = {}): StepJob => ({
+  runId: newId(),
+  workspaceId: newId(),
+  step: 'a',
+  visit: 1,
+  dispatch: 1,
+  ...more,
+});
 const DONE: JobVerdict = { kind: 'done' };
 
 for (const backend of ['redis', 'postgres'] as const) {
@@ -35,15 +42,18 @@ for (const backend of ['redis', 'postgres'] as const) {
 
     function open(stepQueues = 1): Promise<Queues> {
       const redisUrl = backend === 'redis' ? getServices().redisUrl : null;
-      return openQueues({ databaseUrl, redisUrl, stepQueues, queuePrefix: `q${randomBytes(6).toString('hex')}` }, { log, onAddFailed: (error) => failed.push(error) });
+      return openQueues(
+        { databaseUrl, redisUrl, stepQueues, leaseMs: 7_000, queuePrefix: `q${randomBytes(6).toString('hex')}` },
+        { log, onAddFailed: (error) => failed.push(error) },
+      );
     }
 
     /** Takes jobs with these verdicts, `done` after the last; answers what was handed out. */
-    function work(verdicts: JobVerdict[] = [], before: () => Promise<unknown> = async () => {}) {
+    function work(verdicts: JobVerdict[] = [], meanwhile: () => Promise<unknown> = async () => {}) {
       const handed: { job: StepJob; started: number; at: number }[] = [];
       const process: JobProcessor = async (job, started) => {
         handed.push({ job, started, at: Date.now() });
-        await before();
+        await meanwhile();
         return verdicts[handed.length - 1] ?? DONE;
       };
       const worker = queues.createWorker(process, 5);
@@ -84,7 +94,8 @@ for (const backend of ['redis', 'postgres'] as const) {
     it('drops a job without its ids, and calls nobody for it', async () => {
       const { handed, worker } = work();
       worker.run();
-      for (const data of [{}, { runId: newId() }, { runId: 1, step: 'a', visit: 1, dispatch: 1 }]) await queues.board[0]!.add('stray', data, { jobId: `stray-${newId()}` });
+      for (const data of [{}, { runId: newId() }, { runId: 1, step: 'a', visit: 1, dispatch: 1 }])
+        await queues.board[0]!.add('stray', data, { jobId: `stray-${newId()}` });
       await empty();
       expect(handed).to.deep.equal([]);
     });
@@ -154,7 +165,9 @@ for (const backend of ['redis', 'postgres'] as const) {
       await many.steps.addAll(runs.flatMap((runId) => [jobOf({ runId }), jobOf({ runId, step: 'b' })]));
       const homes = await Promise.all(many.board.map((queue) => queue.getJobs(['wait'])));
       expect(homes.filter((jobs) => jobs.length > 0).length).to.be.greaterThan(1);
-      for (const jobs of homes) for (const runId of new Set(jobs.map((job) => job.data.runId))) expect(jobs.filter((job) => job.data.runId === runId)).to.have.length(2);
+      for (const jobs of homes)
+        for (const runId of new Set(jobs.map((job) => job.data.runId)))
+          expect(jobs.filter((job) => job.data.runId === runId)).to.have.length(2);
       await many.close();
     });
   });
@@ -169,15 +182,33 @@ describe('the step queue without its Redis', () => {
   });
   beforeEach(async () => {
     failed = [];
-    queues = await openQueues({ databaseUrl: '', redisUrl: redis.url, stepQueues: 1, queuePrefix: `q${randomBytes(6).toString('hex')}` }, { log, onAddFailed: (error) => failed.push(error) });
+    queues = await openQueues(
+      {
+        databaseUrl: '',
+        redisUrl: redis.url,
+        stepQueues: 1,
+        leaseMs: 7_000,
+        queuePrefix: `q${randomBytes(6).toString('hex')}`,
+      },
+      { log, onAddFailed: (error) => failed.push(error) },
+    );
   });
   afterEach(() => queues.close());
   after(() => redis.stop());
 
   it('says why jobs cannot be taken, and that they can once it is mended (F-15, F-16)', async () => {
     await eventually(async () => (await queues.probe()).ok);
-    await queues.board[0]!.getBackend().client.then((client) => (client as unknown as { config(...args: string[]): Promise<unknown> }).config('SET', 'maxmemory-policy', 'allkeys-lru'));
-    expect(await queues.probe()).to.deep.equal({ ok: false, message: 'Redis has maxmemory-policy allkeys-lru: set it to noeviction, or queued steps are evicted' });
+    await queues.board[0]!.getBackend().client.then((client) =>
+      (client as unknown as { config(...args: string[]): Promise<unknown> }).config(
+        'SET',
+        'maxmemory-policy',
+        'allkeys-lru',
+      ),
+    );
+    expect(await queues.probe()).to.deep.equal({
+      ok: false,
+      message: 'Redis has maxmemory-policy allkeys-lru: set it to noeviction, or queued steps are evicted',
+    });
     await redis.kill();
     await eventually(async () => (await queues.probe()).message?.startsWith('Redis does not answer: '));
     await redis.restart();

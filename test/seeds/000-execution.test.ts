@@ -9,9 +9,10 @@ import { type Receiver, startReceiver } from '../support/receiver.ts';
 import { createSeedClient, mask, type SeedClient } from '../support/seed-client.ts';
 import { edges, tool } from '../support/steps.ts';
 
-const TOOLS = ['tools.ts', 'seed-tools.ts'].map((name) =>
-  fileURLToPath(new URL(`../support/${name}`, import.meta.url)),
-);
+const TOOLS = [
+  fileURLToPath(new URL('../support/tools.ts', import.meta.url)),
+  fileURLToPath(new URL('../support/seed-tools.ts', import.meta.url)),
+];
 
 const END = { id: 'end-1', type: 'end-flow' };
 const APPROVAL_FIELDS = { approvalReason: { type: 'string' }, approvedAmount: { type: 'number' } };

@@ -10,7 +10,7 @@ import { type Committer, createCommitter } from '../../src/store/commit.ts';
 import type { Change } from '../../src/store/commit-statement.ts';
 import { isPoison, isTransient } from '../../src/store/db.ts';
 import { checkInvariants } from '../support/invariants.ts';
-import { type Proxy, startProxy } from '../support/proxy.ts';
+import { startProxy, type TestProxy } from '../support/proxy.ts';
 import { createWorld, openEngine, type World } from '../support/world.ts';
 
 /** The statements that write: `commit` and `commit-alone`, by the name that a Bind message carries. */
@@ -20,7 +20,7 @@ const PATIENCE_MS = 20_000;
 describe('the group commit', () => {
   const committers: Committer[] = [];
   let world: World;
-  let proxy: Proxy;
+  let proxy: TestProxy;
   let plan: Plan;
   let definitionId: string;
 
@@ -51,7 +51,11 @@ describe('the group commit', () => {
 
   function startOf(origin: string | null = null): Change {
     const run = { id: newId(), workspaceId: world.actor.workspaceId, definitionId, version: 1, input: {}, context: {} };
-    return { decision: decideStart(plan, run, context()), expectedSeq: 0, start: { trigger: 'api', owner: 'tester', origin } };
+    return {
+      decision: decideStart(plan, run, context()),
+      expectedSeq: 0,
+      start: { trigger: 'api', owner: 'tester', origin },
+    };
   }
 
   function changeOf(state: RunState, command: Command): Change {
@@ -62,7 +66,9 @@ describe('the group commit', () => {
 
   async function startMany(committer: Committer, count: number): Promise<RunState[]> {
     const changes = Array.from({ length: count }, () => startOf());
-    expect(await Promise.all(changes.map((change) => committer.commit(change, soon())))).to.deep.equal(changes.map(() => 'committed'));
+    expect(await Promise.all(changes.map((change) => committer.commit(change, soon())))).to.deep.equal(
+      changes.map(() => 'committed'),
+    );
     return changes.map((change) => change.decision.state);
   }
 
@@ -79,10 +85,14 @@ describe('the group commit', () => {
     for (let round = 0; round < 10; round++) {
       const states = await startMany(one, 64);
       const ofOne = Promise.all(states.map((state) => one.commit(changeOf(state, claim), soon())));
-      const ofTwo = Promise.all(states.toReversed().map((state) => two.commit(changeOf(state, { type: 'terminate' }), soon())));
+      const ofTwo = Promise.all(
+        states.toReversed().map((state) => two.commit(changeOf(state, { type: 'terminate' }), soon())),
+      );
       const [wonByOne, wonByTwo] = [await ofOne, (await ofTwo).toReversed()];
-      // A run whose row the other one holds is skipped by both only if each holds a lock the other wants, which ordered locking rules out.
-      states.forEach((_, index) => expect([wonByOne[index], wonByTwo[index]].sort()).to.deep.equal(['committed', 'stale']));
+      // One skips a row only while the other holds it, and who holds it commits: never both are stale.
+      for (const [index] of states.entries()) {
+        expect([wonByOne[index], wonByTwo[index]].sort()).to.deep.equal(['committed', 'stale']);
+      }
     }
   });
 
@@ -92,8 +102,14 @@ describe('the group commit', () => {
     const changes = states.map((state) => changeOf(state, claim));
     const poisoned: Decision = { ...changes[31]!.decision, dataPatch: { text: 'a\u0000b' } };
     changes[31] = { ...changes[31]!, decision: poisoned };
-    const results = await Promise.all(changes.map((change) => committer.commit(change, soon()).catch((error) => (isPoison(error) ? 'poison' : String(error)))));
-    expect(results.map((result, index) => (index === 31 ? result : result === 'committed'))).to.deep.equal(states.map((_, index) => (index === 31 ? 'poison' : true)));
+    const results = await Promise.all(
+      changes.map((change) =>
+        committer.commit(change, soon()).catch((error) => (isPoison(error) ? 'poison' : String(error))),
+      ),
+    );
+    expect(results.map((result, index) => (index === 31 ? result : result === 'committed'))).to.deep.equal(
+      states.map((_, index) => (index === 31 ? 'poison' : true)),
+    );
     expect((await world.see(states[31]!.id)).seq).to.equal(1);
   });
 
@@ -117,7 +133,9 @@ describe('the group commit', () => {
 
   it('answers stale to a second start with the same origin', async () => {
     const committer = open();
-    const results = await Promise.all([startOf('order-1'), startOf('order-1'), startOf('order-1')].map((change) => committer.commit(change, soon())));
+    const results = await Promise.all(
+      [startOf('order-1'), startOf('order-1'), startOf('order-1')].map((change) => committer.commit(change, soon())),
+    );
     expect(results.sort()).to.deep.equal(['committed', 'stale', 'stale']);
   });
 
@@ -167,7 +185,14 @@ describe('the group commit', () => {
         const runId = await world.start(asking);
         proxy.cutReplies(COMMIT, 1);
         const answer = { type: 'request_user_action' as const, actionId: 'approve' };
-        const results = await Promise.all(engines.map(({ engine }) => answerRun(engine, { actor: world.actor, runId, answer }).then(() => 'won', (error) => error.code)));
+        const results = await Promise.all(
+          engines.map(({ engine }) =>
+            answerRun(engine, { actor: world.actor, runId, answer }).then(
+              () => 'won',
+              (error) => error.code,
+            ),
+          ),
+        );
         expect(results.sort()).to.deep.equal(['run_finished', 'won']);
       }
     } finally {

@@ -40,28 +40,76 @@ describe('the invariant checker (GUARANTEES §5)', () => {
     }
   }
 
-  it('finds nothing wrong with runs that are completed, paused, queued and cancelled', () => checkInvariants(world, [done, paused, queued, cancelled]));
+  it('finds nothing wrong with runs that are completed, paused, queued and cancelled', () =>
+    checkInvariants(world, [done, paused, queued, cancelled]));
 
   const cases: [string, string, () => string][] = [
-    ['I1', 'a run that goes on with pending steps alone', () => `UPDATE step_runs SET status = 'pending' WHERE run_id = '${queued}'`],
-    ['I1', 'a waiting run without an open pause', () => `UPDATE pauses SET status = 'cancelled', closed_at = now() WHERE run_id = '${paused}'`],
-    ['I3', 'a step run that completed twice', () => `INSERT INTO events SELECT run_id, seq + 100, type, step_id, visit, at, actor, data, NULL FROM events WHERE run_id = '${done}' AND type = 'step.completed'`],
-    ['I4', 'events after the end of a run', () => `UPDATE events SET type = 'run.completed' WHERE run_id = '${done}' AND seq = 2`],
+    [
+      'I1',
+      'a run that goes on with pending steps alone',
+      () => `UPDATE step_runs SET status = 'pending' WHERE run_id = '${queued}'`,
+    ],
+    [
+      'I1',
+      'a waiting run without an open pause',
+      () => `UPDATE pauses SET status = 'cancelled', closed_at = now() WHERE run_id = '${paused}'`,
+    ],
+    [
+      'I3',
+      'a step run that completed twice',
+      () =>
+        `INSERT INTO events SELECT run_id, seq + 100, type, step_id, visit, at, actor, data, NULL FROM events WHERE run_id = '${done}' AND type = 'step.completed'`,
+    ],
+    [
+      'I4',
+      'events after the end of a run',
+      () => `UPDATE events SET type = 'run.completed' WHERE run_id = '${done}' AND seq = 2`,
+    ],
     ['I5', 'a gap in a history', () => `DELETE FROM events WHERE run_id = '${done}' AND seq = 2`],
     ['I5', 'a run whose number is not its last event’s', () => `UPDATE runs SET seq = seq + 1 WHERE id = '${paused}'`],
     ['I6', 'a marking that is not the fold of the events', () => `UPDATE runs SET open = '[]' WHERE id = '${queued}'`],
     ['I6', 'a step row that is not as marked', () => `UPDATE step_runs SET fence = 1 WHERE run_id = '${queued}'`],
     ['I6', 'a due time that is not as marked', () => `UPDATE step_runs SET due_at = now() WHERE run_id = '${queued}'`],
-    ['I6', 'a step row that ended in another way', () => `UPDATE step_runs SET status = 'failed' WHERE run_id = '${done}' AND step_id = 'ask'`],
-    ['I6', 'a status that does not follow from the steps', () => `UPDATE runs SET status = 'running', finished_at = NULL WHERE id = '${done}'`],
-    ['I7', 'an event that closes what is not open', () => `UPDATE events SET data = jsonb_set(data, '{closed}', '[{"step": "end", "visit": 1, "status": "completed"}]') WHERE run_id = '${queued}'`],
-    ['I8', 'a pause that stayed open', () => `UPDATE pauses SET status = 'open', closed_at = NULL WHERE run_id = '${done}'`],
+    [
+      'I6',
+      'a step row that ended in another way',
+      () => `UPDATE step_runs SET status = 'failed' WHERE run_id = '${done}' AND step_id = 'ask'`,
+    ],
+    [
+      'I6',
+      'a status that does not follow from the steps',
+      () => `UPDATE runs SET status = 'running', finished_at = NULL WHERE id = '${done}'`,
+    ],
+    [
+      'I7',
+      'an event that closes what is not open',
+      () =>
+        `UPDATE events SET data = jsonb_set(data, '{closed}', '[{"step": "end", "visit": 1, "status": "completed"}]') WHERE run_id = '${queued}'`,
+    ],
+    [
+      'I8',
+      'a pause that stayed open',
+      () => `UPDATE pauses SET status = 'open', closed_at = NULL WHERE run_id = '${done}'`,
+    ],
     ['I8', 'an answer by nobody', () => `UPDATE pauses SET command_id = gen_random_uuid() WHERE run_id = '${done}'`],
-    ['I10', 'an open step of a cancelled run', () => `UPDATE step_runs SET status = 'waiting', finished_at = NULL WHERE run_id = '${cancelled}'`],
-    ['I13', 'a lease that nobody took away', () => `UPDATE step_runs SET status = 'running', lease_until = now() - interval '6 s' WHERE run_id = '${queued}'`],
-    ['I15', 'a step run in another workspace', () => `UPDATE step_runs SET workspace_id = gen_random_uuid() WHERE run_id = '${queued}'`],
+    [
+      'I10',
+      'an open step of a cancelled run',
+      () => `UPDATE step_runs SET status = 'waiting', finished_at = NULL WHERE run_id = '${cancelled}'`,
+    ],
+    [
+      'I13',
+      'a lease that nobody took away',
+      () => `UPDATE step_runs SET status = 'running', lease_until = now() - interval '6 s' WHERE run_id = '${queued}'`,
+    ],
+    [
+      'I15',
+      'a step run in another workspace',
+      () => `UPDATE step_runs SET workspace_id = gen_random_uuid() WHERE run_id = '${queued}'`,
+    ],
   ];
-  for (const [id, what, sql] of cases) it(`${id} notices ${what}`, async () => expect(await corrupt(sql())).to.include(id));
+  for (const [id, what, sql] of cases)
+    it(`${id} notices ${what}`, async () => expect(await corrupt(sql())).to.include(id));
 
   it('has a case for each of its statements', () => {
     expect(new Set(cases.map(([id]) => id))).to.deep.equal(new Set(INVARIANTS.map(({ id }) => id)));
@@ -69,7 +117,9 @@ describe('the invariant checker (GUARANTEES §5)', () => {
 
   it('I2 notices an acknowledged run that does not exist', async () => {
     const lost = '00000000-0000-7000-8000-000000000000';
-    expect(await findMissingRuns(world.db, [done, lost])).to.deep.equal([{ invariant: 'I2', runId: lost, detail: 'it was acknowledged and does not exist' }]);
+    expect(await findMissingRuns(world.db, [done, lost])).to.deep.equal([
+      { invariant: 'I2', runId: lost, detail: 'it was acknowledged and does not exist' },
+    ]);
   });
 
   it('I9 notices a job of a run that waits', async () => {
@@ -78,7 +128,10 @@ describe('the invariant checker (GUARANTEES §5)', () => {
   });
 
   it('I14 notices more than three jobs for each due step run', async () => {
-    const found = await findJobViolations(world.db, Array.from({ length: 4 }, () => ({ runId: queued, step: 'work', visit: 1 })));
+    const found = await findJobViolations(
+      world.db,
+      Array.from({ length: 4 }, () => ({ runId: queued, step: 'work', visit: 1 })),
+    );
     expect(found.map(({ invariant }) => invariant)).to.deep.equal(['I14']);
   });
 });

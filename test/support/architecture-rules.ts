@@ -9,7 +9,7 @@ export interface Rule {
 }
 
 /** What a file belongs to: the folder below src, `ground` for what any layer but core may use, else `process`. */
-export type Layer =
+type Layer =
   | 'core'
   | 'store'
   | 'queue'
@@ -198,7 +198,7 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-export function layerOf(path: string): Layer {
+function layerOf(path: string): Layer {
   if (path.startsWith('dashboards/console/')) return 'console';
   if (path.startsWith('dashboards/')) return 'dashboards';
   if (GROUND.has(path)) return 'ground';

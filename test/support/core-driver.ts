@@ -3,7 +3,7 @@
 
 import type { JsonObject } from '../../src/core/json.ts';
 import { FINISHED, type OpenStep, type StepRef } from '../../src/core/run.ts';
-import type { Command } from '../../src/core/transition.ts';
+import type { Command, Work } from '../../src/core/transition.ts';
 import { type TestRun, toAnswer } from './core-run.ts';
 
 /** One number: its low bits choose what to ask, its high bits of whom and how. */
@@ -40,10 +40,10 @@ export function nextCommand(run: TestRun, open: OpenStep, how: number): Command 
     case 'queued':
       if (settles) return { type: 'settle', ...ref };
       if (how % 4 > 0) return { type: 'claim', ...ref, input: { args: { epoch: open.epoch } } };
-      return endOfWork(ref, null, how >>> 2);
+      return endOfWork(ref, { fence: null, attempt: open.attempt }, how >>> 2);
     case 'running':
       if (how % 8 < 2) return { type: 'expire-lease', ...ref, fence: open.fence, released: how % 8 === 0 };
-      return endOfWork(ref, open.fence, how >>> 3);
+      return endOfWork(ref, { fence: open.fence }, how >>> 3);
   }
 }
 
@@ -55,14 +55,14 @@ export function driveToEnd(run: TestRun, most: number): void {
     if (open.dueAt !== undefined) run.now = Math.max(run.now, open.dueAt);
     if (open.awaits === 'person')
       run.when({ type: 'answer', pauseId: open.pauseId!, answer: fittingAnswer(run, open, 0) });
-    else if (open.status === 'running') run.when(endOfWork(open, open.fence, asked * 7 + 1));
+    else if (open.status === 'running') run.when(endOfWork(open, { fence: open.fence }, asked * 7 + 1));
     else run.when(nextCommand(run, open, 1));
   }
 }
 
-function endOfWork({ step, visit }: StepRef, fence: number | null, how: number): Command {
+function endOfWork({ step, visit }: StepRef, work: Work, how: number): Command {
   const ref = { step, visit };
-  if (how % 4 > 0 && how % 5 > 0) return { type: 'complete', ...ref, fence, output: outputFor(how), ranMs: how };
+  if (how % 4 > 0 && how % 5 > 0) return { type: 'complete', ...ref, ...work, output: outputFor(how), ranMs: how };
   const error = {
     code: 'broken',
     message: 'It broke',
@@ -73,7 +73,7 @@ function endOfWork({ step, visit }: StepRef, fence: number | null, how: number):
   return {
     type: 'fail-attempt',
     ...ref,
-    fence,
+    ...work,
     random: (how % 7) / 7,
     error: how % 5 ? error : { ...error, retryAfterMs: how % 40 },
   };
@@ -93,7 +93,7 @@ function answerFor(how: number) {
 }
 
 /** Meant for another claim, another visit, or a step that is not open or not there. */
-function wrongCommand({ step, visit, fence }: OpenStep, how: number): Command {
+function wrongCommand({ step, visit, fence, attempt }: OpenStep, how: number): Command {
   const ref = { step, visit };
   const wrong: Command[] = [
     { type: 'complete', ...ref, fence: fence + 1, output: {} },
@@ -103,7 +103,8 @@ function wrongCommand({ step, visit, fence }: OpenStep, how: number): Command {
     { type: 'claim', step: 'nowhere', visit: 1, input: null },
     { type: 'settle', ...ref },
     { type: 'claim', ...ref, input: null },
-    { type: 'complete', ...ref, fence: null, output: null },
+    { type: 'complete', ...ref, fence: null, attempt, output: null },
+    { type: 'complete', ...ref, fence: null, attempt: attempt - 1, output: null },
     { type: 'answer', pauseId: 'nobody', answer: answerFor(how) },
   ];
   return wrong[how % wrong.length]!;

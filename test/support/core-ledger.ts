@@ -7,7 +7,7 @@ import { type Decision, keyOf, type PauseRow, type StepRow } from '../../src/cor
 import { foldEvents, packMark, type RunEvent } from '../../src/core/events.ts';
 import type { OpenStep, RunState, StepRef } from '../../src/core/run.ts';
 import type { Command } from '../../src/core/transition.ts';
-import { checkJoins, type Reach, reachOf } from './core-joins.ts';
+import { type Arrivals, arrivalsOf, checkJoins } from './core-joins.ts';
 import { must } from './must.ts';
 
 export type StoredStep = Omit<StepRow, 'isNew' | 'redispatch'> & { dispatch: number };
@@ -25,11 +25,11 @@ export class Ledger {
   readonly steps = new Map<string, StoredStep>();
   readonly pauses = new Map<string, StoredPause>();
   readonly #definition: Definition;
-  readonly #reach: Reach;
+  readonly #arrivals: Arrivals;
 
   constructor(definition: Definition) {
     this.#definition = definition;
-    this.#reach = reachOf(definition);
+    this.#arrivals = arrivalsOf(definition);
   }
 
   /** Stores one decision as the commit would, and checks it and all that is stored then. */
@@ -44,7 +44,8 @@ export class Ledger {
     this.#checkPauses(state);
     checkStatus(state, this.events.at(-1)!.type);
     checkData(before, decision);
-    checkJoins({ definition: this.#definition, reach: this.#reach, before: before?.open ?? [], decision });
+    checkJoins({ definition: this.#definition, arrivals: this.#arrivals, before: before?.open ?? [], decision });
+    this.#checkInterrupted(state);
   }
 
   /** Folds the whole history, as a snapshot or a replay would. */
@@ -108,6 +109,15 @@ export class Ledger {
       const { maxVisits = 1_000 } = this.#maxVisits(row.step);
       must(row.visit <= maxVisits || row.step === this.#definition.onCancel, () => `${key} is more than its visits`);
       must(entered === undefined ? row.visit === 1 : row.visit <= entered, () => `${key} is beyond its visits`);
+    }
+  }
+
+  /** What a retry would reopen is not what has completed: it would complete twice (I3). */
+  #checkInterrupted({ status, interrupted }: RunState): void {
+    if (status !== 'failed') return;
+    for (const mark of interrupted!) {
+      const row = this.steps.get(keyOf(mark))?.status;
+      must(row === 'failed' || row === 'cancelled', () => `${keyOf(mark)} is to be reopened and is ${row}`);
     }
   }
 

@@ -12,7 +12,7 @@ export async function checkInvariants(world: Pick<World, 'db' | 'jobs'>, acknowl
   await eventually(async () => refuse(await findJobViolations(world.db, await world.jobs())));
 }
 
-/** The same without the queue: jobs of a killed worker outlive their step run until BullMQ finds them stalled, after 5 to 8 s. */
+/** The same without the queue: jobs of a killed worker outlive their step run until BullMQ finds them stalled. */
 export async function checkStored(world: Pick<World, 'db'>, acknowledged: string[] = []): Promise<void> {
   refuse([...(await findViolations(world.db)), ...(await findMissingRuns(world.db, acknowledged))]);
 }

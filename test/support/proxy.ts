@@ -10,7 +10,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
  */
 export type ProxyMode = 'pass' | 'refuse' | 'blackhole' | 'reset' | { latencyMs: number } | { bytesPerSecond: number };
 
-export interface Proxy {
+export interface TestProxy {
   /** The address of the server behind it, by way of the proxy. */
   url: string;
   set(mode: ProxyMode): Promise<void>;
@@ -31,7 +31,7 @@ interface Link {
 /** Postgres ends a reply with ReadyForQuery; by then the statement is committed. */
 const READY_FOR_QUERY = Buffer.from([0x5a, 0, 0, 0, 5]);
 
-export async function startProxy(target: string): Promise<Proxy> {
+export async function startProxy(target: string): Promise<TestProxy> {
   const url = new URL(target);
   const isPostgres = url.protocol.startsWith('postgres');
   const [host, targetPort] = [url.hostname, Number(url.port)];
@@ -62,15 +62,18 @@ export async function startProxy(target: string): Promise<Proxy> {
   }
 
   function onReply(link: Link, data: Buffer): void {
-    if (!link.doomed) return pass(data, link.server, link.client);
-    if (isPostgres && !data.includes(READY_FOR_QUERY)) return;
-    cuts += 1;
-    drop(link);
+    if (!link.doomed) {
+      pass(data, link.server, link.client);
+    } else if (!isPostgres || data.includes(READY_FOR_QUERY)) {
+      cuts += 1;
+      drop(link);
+    }
   }
 
   /** Hands data on as the mode has it; a paused source keeps the order and bounds the memory. */
   function pass(data: Buffer, from: Socket, to: Socket): void {
-    const waitMs = typeof mode === 'string' ? 0 : 'latencyMs' in mode ? mode.latencyMs : (data.length / mode.bytesPerSecond) * 1_000;
+    const waitMs =
+      typeof mode === 'string' ? 0 : 'latencyMs' in mode ? mode.latencyMs : (data.length / mode.bytesPerSecond) * 1_000;
     if (waitMs === 0) return void to.write(data);
     from.pause();
     setTimeout(() => {

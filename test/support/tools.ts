@@ -8,7 +8,12 @@ type Told = { url: string };
 async function tell(url: string, context: WorkContext, what: string, signal?: AbortSignal): Promise<number> {
   const { effectKey: key, runId, stepId: step, visit, attempt } = context;
   const body = JSON.stringify({ key, runId, step, visit, attempt, pid: process.pid, what });
-  const response = await fetch(url, { method: 'POST', body, headers: { 'idempotency-key': key }, ...(signal ? { signal } : {}) });
+  const response = await fetch(url, {
+    method: 'POST',
+    body,
+    headers: { 'idempotency-key': key },
+    ...(signal ? { signal } : {}),
+  });
   return ((await response.json()) as { count: number }).count;
 }
 

@@ -28,7 +28,16 @@ import { createDatabase, getServices } from './services.ts';
 export const TOOLS = fileURLToPath(new URL('tools.ts', import.meta.url));
 
 /** Settings of its processes, as environment variables; fast enough for tests. */
-const SETTINGS = { LEASE_MS: '1200', SWEEP_MS: '300', DRAIN_MS: '3000', LOG_LEVEL: 'silent', DATABASE_POOL: '4', WORKER_CONCURRENCY: '20', HOST: '127.0.0.1', HOLDPOINT_TOOLS: TOOLS };
+const SETTINGS = {
+  LEASE_MS: '1200',
+  SWEEP_MS: '300',
+  DRAIN_MS: '3000',
+  LOG_LEVEL: 'silent',
+  DATABASE_POOL: '4',
+  WORKER_CONCURRENCY: '20',
+  HOST: '127.0.0.1',
+  HOLDPOINT_TOOLS: TOOLS,
+};
 
 export interface WorldOptions {
   /** Where jobs live; hints go the same way. */
@@ -77,16 +86,29 @@ export async function createWorld({ queue = 'redis', settings = {}, ...urls }: W
   const database = urls.database ? { ...urls.database, drop: async () => {} } : await createDatabase();
   const databaseUrl = urls.databaseUrl === undefined ? database.url : sameDatabase(urls.databaseUrl, database.url);
   const redis: Record<string, string> = queue === 'redis' ? { REDIS_URL: urls.redisUrl ?? getServices().redisUrl } : {};
-  const environment = { ...SETTINGS, DATABASE_URL: databaseUrl, ...redis, HOLDPOINT_QUEUE_PREFIX: `t${randomBytes(6).toString('hex')}`, HOLDPOINT_TEST: '1', ...settings };
+  const environment = {
+    ...SETTINGS,
+    DATABASE_URL: databaseUrl,
+    ...redis,
+    HOLDPOINT_QUEUE_PREFIX: `t${randomBytes(6).toString('hex')}`,
+    HOLDPOINT_TEST: '1',
+    ...settings,
+  };
   // What a test looks at, it sees without the proxies that its processes may be behind.
   const db = openDatabase({ url: database.url, max: 4, name: 'holdpoint test', onError: () => {} });
   const { engine, queues, close } = await openEngine(environment);
-  const workspace = await ensureWorkspace(db, { id: uuidv7(), slug: `w-${randomBytes(6).toString('hex')}`, name: 'test' });
+  const workspace = await ensureWorkspace(db, {
+    id: uuidv7(),
+    slug: `w-${randomBytes(6).toString('hex')}`,
+    name: 'test',
+  });
   const actor: Actor = { workspaceId: workspace.id, userId: 'tester', role: 'owner' };
   const workers: WorkerProcess[] = [];
 
   async function see(runId: string): Promise<SeenRun> {
-    const { rows } = await db.pool.query<SeenRun>('SELECT id, status, data, error, seq FROM runs WHERE id = $1', [runId]);
+    const { rows } = await db.pool.query<SeenRun>('SELECT id, status, data, error, seq FROM runs WHERE id = $1', [
+      runId,
+    ]);
     if (!rows[0]) throw new Error(`Run ${runId} does not exist`);
     return rows[0];
   }
@@ -111,13 +133,28 @@ export async function createWorld({ queue = 'redis', settings = {}, ...urls }: W
       return worker;
     },
     until: (runId, status, withinMs = 10_000) =>
-      eventually(async () => (await see(runId).then((run) => (run.status === status ? run : null))), { withinMs, what: async () => `${status}, not ${JSON.stringify(await see(runId))},` }),
+      eventually(async () => await see(runId).then((run) => (run.status === status ? run : null)), {
+        withinMs,
+        what: async () => `${status}, not ${JSON.stringify(await see(runId))},`,
+      }),
     async untilAll(status, withinMs = 10_000) {
-      const others = async () => (await db.pool.query<{ status: string; n: number }>('SELECT status, count(*)::int AS n FROM runs WHERE status <> $1 GROUP BY status', [status])).rows;
-      await eventually(async () => (await others()).length === 0, { withinMs, what: async () => `${status} everywhere, with left ${JSON.stringify(await others())},` });
+      const others = async () =>
+        (
+          await db.pool.query<{ status: string; n: number }>(
+            'SELECT status, count(*)::int AS n FROM runs WHERE status <> $1 GROUP BY status',
+            [status],
+          )
+        ).rows;
+      await eventually(async () => (await others()).length === 0, {
+        withinMs,
+        what: async () => `${status} everywhere, with left ${JSON.stringify(await others())},`,
+      });
     },
     async history(runId) {
-      const { rows } = await db.pool.query<{ event: string }>(`SELECT concat_ws(' ', type, step_id) AS event FROM events WHERE run_id = $1 ORDER BY seq`, [runId]);
+      const { rows } = await db.pool.query<{ event: string }>(
+        `SELECT concat_ws(' ', type, step_id) AS event FROM events WHERE run_id = $1 ORDER BY seq`,
+        [runId],
+      );
       return rows.map((row) => row.event);
     },
     jobs: () => listJobs(queues),
@@ -131,15 +168,32 @@ export async function createWorld({ queue = 'redis', settings = {}, ...urls }: W
 }
 
 /** An engine over these settings that works on no step: what the web process has. */
-export async function openEngine(environment: Record<string, string>): Promise<{ engine: Engine; queues: Queues; close(): Promise<void> }> {
+export async function openEngine(
+  environment: Record<string, string>,
+): Promise<{ engine: Engine; queues: Queues; close(): Promise<void> }> {
   const config = configOf(environment);
   const log = createLog({ level: config.logLevel, name: 'test' });
   const tools = await loadTools(config.toolModules);
-  const db = openDatabase({ url: config.databaseUrl, max: config.databasePool, name: 'holdpoint web', onError: () => {} });
+  const db = openDatabase({
+    url: config.databaseUrl,
+    max: config.databasePool,
+    name: 'holdpoint web',
+    onError: () => {},
+  });
   const metrics = createMetrics();
   const queues = await openQueues(config, { log, onAddFailed: () => metrics.queueAddFailures.inc() });
   const wakeups = queues.wakeups ?? openPostgresWakeups(db, `${config.queuePrefix}_wakeups`);
-  const engine = createEngine({ db, steps: queues.steps, wakeups, types: createStepTypes(tools), known: { tools }, log, metrics, name: 'holdpoint web', leaseMs: config.leaseMs });
+  const engine = createEngine({
+    db,
+    steps: queues.steps,
+    wakeups,
+    types: createStepTypes(tools),
+    known: { tools },
+    log,
+    metrics,
+    name: 'holdpoint web',
+    leaseMs: config.leaseMs,
+  });
   const close = async () => {
     await queues.close();
     await wakeups.close();
@@ -156,8 +210,16 @@ function configOf(environment: Record<string, string>) {
 function withEnd(definition: Definition): Definition {
   const { steps, edges } = definition;
   if (steps.some(({ type }) => type === 'end-flow')) return definition;
-  const last = steps.filter(({ id }) => !edges.some((edge) => edge.from === id && edge.on !== 'error' && edge.on !== 'timeout') && id !== definition.onCancel);
-  return { ...definition, steps: [...steps, { id: 'end', type: 'end-flow' }], edges: [...edges, ...last.map(({ id }) => ({ from: id, to: 'end' }))] };
+  const last = steps.filter(
+    ({ id }) =>
+      !edges.some((edge) => edge.from === id && edge.on !== 'error' && edge.on !== 'timeout') &&
+      id !== definition.onCancel,
+  );
+  return {
+    ...definition,
+    steps: [...steps, { id: 'end', type: 'end-flow' }],
+    edges: [...edges, ...last.map(({ id }) => ({ from: id, to: 'end' }))],
+  };
 }
 
 /** mocha shows an error's message only; what is wrong with a definition stands in its details. */
@@ -173,6 +235,11 @@ function sameDatabase(address: string, named: string): string {
 }
 
 async function listJobs(queues: Queues): Promise<StepJob[]> {
-  const jobs = await Promise.all(queues.board.map((queue) => queue.getJobs(['wait', 'active', 'delayed', 'prioritized'])));
-  return jobs.flat().filter(Boolean).map((job) => job.data as StepJob);
+  const jobs = await Promise.all(
+    queues.board.map((queue) => queue.getJobs(['wait', 'active', 'delayed', 'prioritized'])),
+  );
+  return jobs
+    .flat()
+    .filter(Boolean)
+    .map((job) => job.data as StepJob);
 }

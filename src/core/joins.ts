@@ -1,0 +1,68 @@
+// Who waits for whom where branches meet, and which pending step runs go: DESIGN §4's rules of joins. Which edges led
+// there is core/routing.ts.
+
+import { LIMITS } from './definition.ts';
+import { type Draft, keyOf } from './draft.ts';
+import { listPending, queueStep, settleStep } from './routing.ts';
+import type { OpenStep } from './run.ts';
+
+/** Lets every step run go that waits for nothing more, until none is left; settling ones at most 100 per decision. */
+export function advance(draft: Draft): void {
+  let isAtRest = false;
+  while (!isAtRest && !draft.isOver) isAtRest = !letGo(draft);
+}
+
+/**
+ * One pass over what is pending, in order of arrival, save that a `join: "any"` goes before others arrive. Ends, to be
+ * asked again, where others may have become ready: after one that settled, or that cancelled others.
+ */
+function letGo(draft: Draft): boolean {
+  const waiting = listPending(draft);
+  const next = waiting.find((open) => joinsAny(draft, open));
+  for (const open of next ? [next] : waiting) {
+    if (!isReady(draft, open)) continue;
+    const works = go(draft, open);
+    if (!works || next) return true;
+  }
+  // Edges that lead on make no ring, and whoever is within a loop can be arrived at from where it begins: of all that
+  // wait, one is ready. Should a plan ever say otherwise, the first reached goes, and the run does not stall.
+  const isStalled = draft.open.size > 0 && listPending(draft).length === draft.open.size;
+  return isStalled && !go(draft, waiting[0]!);
+}
+
+/** A pending step run goes when no other open one can arrive, save pending ones at which it can itself arrive. */
+function isReady(draft: Draft, open: OpenStep): boolean {
+  if (open.urgent || joinsAny(draft, open) || draft.open.size === 1) return true;
+  const step = draft.stepOf(open);
+  for (const other of draft.open.values()) {
+    if (other === open) continue;
+    const from = draft.stepOf(other);
+    if (other.status === 'pending' && draft.plan.canArrive(step, from)) continue;
+    if (draft.plan.canArrive(from, step)) return false;
+  }
+  return true;
+}
+
+/** Queues or settles a step run; answers whether it was queued. A `join: "any"` cancels whatever else could arrive. */
+function go(draft: Draft, open: OpenStep): boolean {
+  if (joinsAny(draft, open)) cancelOthers(draft, open);
+  const { urgent: _urgent, ...calm } = open;
+  const gone = open.urgent ? draft.moveStep(calm, {}) : open;
+  const works = draft.stepOf(open).type.settle === undefined || draft.settled >= LIMITS.settledPerDecision;
+  if (works) queueStep(draft, gone);
+  else settleStep(draft, gone);
+  return works;
+}
+
+function cancelOthers(draft: Draft, open: OpenStep): void {
+  const step = draft.stepOf(open);
+  for (const other of [...draft.open.values()]) {
+    if (keyOf(other) === keyOf(open) || !draft.plan.canArriveAnyhow(draft.stepOf(other), step)) continue;
+    draft.closePause(other, { status: 'cancelled' });
+    draft.closeStep(other, 'cancelled');
+  }
+}
+
+function joinsAny(draft: Draft, open: OpenStep): boolean {
+  return draft.stepOf(open).step.join === 'any';
+}
