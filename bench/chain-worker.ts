@@ -29,4 +29,5 @@ const worker = new Worker<Link>('{chain}', follow, {
   concurrency: Number(process.env['WORKER_CONCURRENCY']),
 });
 await worker.waitUntilReady();
+process.on('SIGTERM', () => process.exit(0));
 process.send!({ ready: true });

@@ -9,7 +9,7 @@ export async function openChain({ redisUrl, steps, concurrency }: Settings): Pro
   const prefix = `bench-chain-${process.pid}-${Date.now()}`;
   const child = fork(new URL('./chain-worker.ts', import.meta.url), {
     env: { ...process.env, REDIS_URL: redisUrl, BENCH_PREFIX: prefix, WORKER_CONCURRENCY: String(concurrency) },
-    execArgv: ['--import', 'tsx'],
+    execArgv: [...(process.env['BENCH_NODE_ARGS']?.split(' ') ?? []), '--import', 'tsx'],
   });
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const queue = new Queue('{chain}', { connection: redis, prefix });

@@ -28,12 +28,6 @@ export type JobState = 'missing' | 'dead' | 'delayed' | 'live';
 /** Most adds under way at once; beyond that a job is left to the sweep, so an absent Redis costs bounded memory. */
 const MAX_IN_FLIGHT = 1_000;
 
-/**
- * `attempts` is out of reach because Postgres owns exhaustion; the backoff strategy only hands on the delay that was
- * committed with the failed attempt. How long ended jobs are kept is the worker's setting: it need not travel with each.
- */
-const JOB_OPTIONS: JobsOptions = { attempts: 1_000_000, backoff: { type: 'committed' } };
-
 export function jobId({ runId, step, visit, dispatch }: StepJob): string {
   return `${runId}.${step}.${visit}.${dispatch}`;
 }
@@ -72,10 +66,7 @@ export class StepsQueue {
         return;
       }
       this.#inFlight += 1;
-      const added = this.#offersTo[this.#indexOf(job.runId)]!.add(job.step, job, {
-        ...JOB_OPTIONS,
-        jobId: jobId(job),
-      })
+      const added = this.#offersTo[this.#indexOf(job.runId)]!.add(job.step, job, { jobId: jobId(job) })
         .catch(this.#onAddFailed)
         .finally(() => {
           this.#inFlight -= 1;
@@ -95,9 +86,7 @@ export class StepsQueue {
     const adds = this.queues.map((queue) => {
       const own = jobs.filter((job) => this.#queueOf(job.runId) === queue);
       if (own.length === 0) return null;
-      return queue.addBulk(
-        own.map((job) => ({ name: job.step, data: job, opts: { ...JOB_OPTIONS, jobId: jobId(job) } })),
-      );
+      return queue.addBulk(own.map((job) => ({ name: job.step, data: job, opts: { jobId: jobId(job) } })));
     });
     await Promise.all(adds);
   }

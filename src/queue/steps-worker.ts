@@ -1,7 +1,7 @@
 // Takes jobs from the step queues and tells BullMQ what became of them. What a job means is the engine's business; what
 // BullMQ thinks of it (failed, stalled) is a metric, never truth.
 
-import { DelayedError, UnrecoverableError } from 'bullmq';
+import { DelayedError, type JobsOptions, UnrecoverableError } from 'bullmq';
 import type { StepJob, StepsQueue } from './steps-queue.ts';
 
 /** What the engine made of a job; by then the row has recorded it. Delays in milliseconds. */
@@ -37,8 +37,15 @@ export interface JobWorker {
 export interface HandedJob {
   data: unknown;
   attemptsStarted: number;
+  opts: JobsOptions;
   moveToDelayed(timestamp: number, token?: string): Promise<void>;
 }
+
+/**
+ * Retries are BullMQ's, with backoff; how many there are is Postgres' to say, so here they never run out. Set on the job
+ * when it fails: as options of every job they would travel through Redis with each, and most jobs never fail.
+ */
+const RETRY_OPTIONS: JobsOptions = { attempts: 1_000_000, backoff: { type: 'committed' } };
 
 class RetryError extends Error {
   readonly delayMs: number;
@@ -116,6 +123,7 @@ async function obey(verdict: JobVerdict, job: HandedJob, token: string | undefin
     case 'done':
       return;
     case 'retry':
+      Object.assign(job.opts, RETRY_OPTIONS);
       throw new RetryError(verdict.message, verdict.delayMs);
     case 'failed':
       throw new UnrecoverableError(verdict.message);
