@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import { type Config, loadConfig } from './config.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
+import { settleWithin } from './engine/patience.ts';
 import { type StepServer, serveSteps } from './engine/serve-steps.ts';
 import { armFailpoints } from './failpoints.ts';
 import { createLog, type Logger } from './log.ts';
@@ -20,6 +21,9 @@ export interface WorkerProcess {
   queues: Queues;
   stop(): Promise<void>;
 }
+
+/** Connections are let go after this long, whether their servers answer or not. */
+const CLOSE_MS = 2_000;
 
 type WorkerConfig = Config & { databaseUrl: string };
 
@@ -69,10 +73,8 @@ export async function startWorker(
     async stop() {
       health?.close();
       await server.stop(config.drainMs);
-      await queues.close();
-      await wakeups.close();
-      await engine.close();
-      await db.close();
+      const closed = [queues.close(), wakeups.close(), engine.close(), db.close()];
+      await settleWithin(Promise.allSettled(closed), CLOSE_MS);
       log.info('worker stopped');
     },
   };

@@ -22,3 +22,13 @@ export async function withPatience<Result>(work: Promise<Result>, patienceMs: nu
     clearTimeout(timer);
   }
 }
+
+/** Waits for `work`, but no longer than `timeoutMs`; its failure is nobody's business any more. */
+export async function settleWithin(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([work.catch(() => {}), timeUp]);
+  clearTimeout(timer);
+}

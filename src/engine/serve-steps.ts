@@ -5,6 +5,7 @@ import { reach } from '../failpoints.ts';
 import type { Queues } from '../queue/connection.ts';
 import { Claims } from './claims.ts';
 import type { Engine } from './engine.ts';
+import { settleWithin } from './patience.ts';
 import { runStep } from './run-step.ts';
 import { createSweeper } from './sweep.ts';
 
@@ -21,6 +22,8 @@ export interface ServeOptions {
   sweepMs: number;
 }
 
+/** How long a leaving worker waits for servers that may be silent. */
+const LEAVE_MS = 2_000;
 const PROBE_MS = 5_000;
 const SOON_MS = 500;
 
@@ -60,7 +63,7 @@ export function serveSteps(
     async stop(drainMs) {
       stopped = true;
       if (timer) clearTimeout(timer);
-      await sweeper.stop();
+      const swept = sweeper.stop();
       const closed = worker.close();
       reach('shutdown.after_stop_claiming');
       const drained = await Promise.race([
@@ -69,10 +72,11 @@ export function serveSteps(
       ]);
       if (!drained) {
         engine.log.warn({ claims: claims.size }, 'some steps did not finish in time; giving them back');
-        await claims.release();
-        await worker.close(true);
+        await settleWithin(claims.release(), LEAVE_MS);
+        await settleWithin(worker.close(true), LEAVE_MS);
       }
       claims.stop();
+      await settleWithin(swept, LEAVE_MS);
     },
   };
 }
