@@ -41,7 +41,8 @@ export class StepsQueue {
   readonly #onAddFailed: (error: Error) => void;
   #offersTo: JobQueue[];
   #beforeSending: () => void;
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  /** Runs with an add under way, and how many. */
+  readonly #underWay = new Map<string, number>();
   #inFlight = 0;
 
   constructor(queues: JobQueue[], onAddFailed: (error: Error) => void, beforeSending: () => void = () => {}) {
@@ -65,20 +66,23 @@ export class StepsQueue {
         this.#onAddFailed(new Error('too many adds in flight'));
         return;
       }
-      this.#inFlight += 1;
-      const added = this.#offersTo[this.#indexOf(job.runId)]!.add(job.step, job, { jobId: jobId(job) })
+      this.#track(job.runId, 1);
+      this.#offersTo[this.#indexOf(job.runId)]!.add(job.step, job, { jobId: jobId(job) })
         .catch(this.#onAddFailed)
-        .finally(() => {
-          this.#inFlight -= 1;
-          if (this.#underWay.get(job.runId) === added) this.#underWay.delete(job.runId);
-        });
-      this.#underWay.set(job.runId, added);
+        .finally(() => this.#track(job.runId, -1));
     }
   }
 
-  /** Resolves when the run's last offer has arrived or failed. Only a worker waits for it, before it finishes its job. */
+  #track(runId: string, by: 1 | -1): void {
+    this.#inFlight += by;
+    const left = (this.#underWay.get(runId) ?? 0) + by;
+    if (left > 0) this.#underWay.set(runId, left);
+    else this.#underWay.delete(runId);
+  }
+
+  /** Resolves when the run's last offer is on its way: sent before whatever the caller sends next on that connection. */
   async whenOffered(runId: string): Promise<void> {
-    await this.#underWay.get(runId);
+    if (this.#underWay.has(runId)) await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Adds a batch and waits for it: the sweep's way. */
