@@ -21,7 +21,6 @@ export interface StepsWorker {
   run(): void;
   /** Takes no more jobs; those in hand go on. */
   pause(): Promise<void>;
-  isIdle(): boolean;
   /** Stops taking jobs and waits for those in hand, unless `force`. */
   close(force?: boolean): Promise<void>;
 }
@@ -111,7 +110,6 @@ export function createStepsWorker(
     async pause() {
       await Promise.all(all.map((worker) => worker.pause(true)));
     },
-    isIdle: () => inHand === 0,
     async close(force = false) {
       await Promise.all(all.map((worker) => worker.close(force)));
     },

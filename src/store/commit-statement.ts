@@ -188,7 +188,7 @@ function encodeRows<Row extends { isNew: boolean }>(
 }
 
 // The rows below are JSON without its opening brace, put together by hand: this runs for every step, and serializing an
-// object per row took three times as long. What goes in unquoted or unescaped is ours: ids, step ids and types (checked
+// object per row took half as long again (10 against 6.5 µs a decision). What goes in unquoted or unescaped is ours: ids, step ids and types (checked
 // by a pattern when the definition was), statuses, numbers. Nulls and initial values are left out; the statement fills them in.
 
 /** A further field, or nothing where there is no value. */
