@@ -59,6 +59,12 @@ export interface RetryPolicy {
   budgetMs?: number;
 }
 
+/** The definition with the keys of `changes` in place of its own; `null` takes a key away. Not validated. */
+export function applyChanges(definition: Definition, changes: JsonObject): JsonObject {
+  const merged = { ...(definition as unknown as JsonObject), ...changes };
+  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null));
+}
+
 export const DEFAULT_RETRY: Required<Omit<RetryPolicy, 'budgetMs'>> = {
   attempts: 3,
   delayMs: 1_000,

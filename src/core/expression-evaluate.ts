@@ -7,6 +7,7 @@ import { isReservedName } from './expression-scan.ts';
 import type { Node, Root } from './expression-tree.ts';
 import { areEqual, compare, type Meter, toNumber, toText } from './expression-values.ts';
 import { isJsonObject, type Json } from './json.ts';
+import { placeholderOf } from './secrets.ts';
 
 interface Frame {
   scope: Scope;
@@ -27,6 +28,8 @@ function evaluate(node: Node, frame: Frame): Json {
       return node.value;
     case 'root':
       return readRoot(node.name, frame.scope);
+    case 'secret':
+      return placeholderOf(node.name);
     case 'element':
       return frame.element;
     case 'property':
@@ -99,7 +102,7 @@ function choose(node: Extract<Node, { kind: 'choice' }>, frame: Frame): Json {
 function applyUnary(operator: string, value: Json): Json {
   if (operator === '!') return !value;
   const number = toNumber(value);
-  return number === null || operator === '+' ? number : -number;
+  return number === null ? null : finite(operator === '+' ? number : -number);
 }
 
 function evaluateBinary({ operator, left, right }: Extract<Node, { kind: 'binary' }>, frame: Frame): Json {

@@ -122,7 +122,7 @@ function round(value: number | null, digits: number): Json {
   return Number.isFinite(shifted) ? finite(Number(`${Math.round(shifted)}e-${digits}`)) : value;
 }
 
-/** JSON has no NaN and no infinity: what cannot be computed is null. */
+/** JSON has no NaN and no infinity: what cannot be computed is null. Nor does it keep -0, so nothing computes it. */
 export function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
+  return Number.isFinite(value) ? value + 0 : null;
 }

@@ -13,13 +13,15 @@ const MAX_TERNARIES = 64;
 const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**
- * An expression as the grammar may read it. Texts and object keys are replaced by `"§n"`, names behind a dot by `$n`: the
- * grammar's lexer never sees what a user may call things, and expressions of one form are one source.
+ * An expression as the grammar may read it. Texts, numbers and object keys are replaced by `"§n"`, names behind a dot by
+ * `$n`: the grammar's lexer never sees what a user may call things, and expressions of one form are one source.
  */
 export interface Scanned {
   source: string;
-  /** What stands behind a mark. */
+  /** The text or name behind a mark. */
   read(mark: string): string;
+  /** The text or number behind a mark. */
+  readLiteral(mark: string): string | number;
   /** Puts everything back, for a message. */
   restore(message: string): string;
 }
@@ -67,7 +69,7 @@ export function scanExpression(source: string): Scanned {
 
 class Scanner {
   readonly #source: string;
-  readonly #marked: string[] = [];
+  readonly #marked: (string | number)[] = [];
   readonly #open: string[] = [];
   #at = 0;
   #out = '';
@@ -83,12 +85,14 @@ class Scanner {
     while (this.#at < this.#source.length) this.#next();
     if (this.#open.length > 0) throw new ExpressionFault(`has a "${this.#open.at(-1)}" that is never closed`);
     const marked = this.#marked;
+    const readLiteral = (mark: string) => marked[Number(mark.slice(1))] ?? mark;
     return {
       source: this.#out,
-      read: (mark) => marked[Number(mark.slice(1))] ?? mark,
+      readLiteral,
+      read: (mark) => String(readLiteral(mark)),
       restore: (message) =>
         message.replace(/"§(\d+)"|\$(\d+)/g, (mark, text?: string, name?: string) =>
-          text === undefined ? (marked[Number(name)] ?? mark) : JSON.stringify(marked[Number(text)]),
+          text === undefined ? String(marked[Number(name)] ?? mark) : JSON.stringify(marked[Number(text)]),
         ),
     };
   }
@@ -154,7 +158,9 @@ class Scanner {
     if (this.#last === '.')
       throw new ExpressionFault(`has .${digits}; an element of a list is written [${digits}], a fraction 0.${digits}`);
     if (this.#isKey()) throw new ExpressionFault(`has the number ${digits} as a key; write it in quotes`);
-    this.#out += digits;
+    // The grammar reads a sign into the number behind it, which binds more tightly than a sign before anything else.
+    if (this.#last === '-' || this.#last === '+') this.#out += digits;
+    else this.#mark(Number(digits));
     this.#last = digits;
     return true;
   }
@@ -184,8 +190,8 @@ class Scanner {
     return found[0];
   }
 
-  #mark(text: string): void {
-    this.#out += `"§${this.#marked.push(text) - 1}"`;
+  #mark(value: string | number): void {
+    this.#out += `"§${this.#marked.push(value) - 1}"`;
   }
 }
 

@@ -7,6 +7,7 @@ import { ExpressionFault } from './expression-fault.ts';
 import { type ExpressionFunction, FUNCTIONS } from './expression-functions.ts';
 import { refuseReserved, type Scanned, scanExpression } from './expression-scan.ts';
 import type { Json } from './json.ts';
+import { SECRET_NAME, SECRET_NAME_RULE } from './secrets.ts';
 
 export const ROOTS = ['data', 'steps', 'run', 'context', 'item', 'index'] as const;
 export type Root = (typeof ROOTS)[number];
@@ -14,6 +15,8 @@ export type Root = (typeof ROOTS)[number];
 export type Node =
   | { kind: 'value'; value: Json }
   | { kind: 'root'; name: Root }
+  /** Stands for a secret: its value is never known to an expression. */
+  | { kind: 'secret'; name: string }
   /** The element that the filter around it looks at. */
   | { kind: 'element' }
   | { kind: 'property'; of: Node; name: string }
@@ -41,14 +44,34 @@ grammar.grammar.elements = Object.assign(Object.create(null), grammar.grammar.el
 /** Definitions are parsed when they are saved, planned and run, and most expressions have one of a few forms: bounded. */
 const parsed = new LRUCache<string, ASTNode>({ max: 2_000 });
 const MAX_KEPT_CHARS = 500;
+/** Reading a new form takes the grammar about a microsecond a character; definitions of people have a few dozen forms. */
+const MAX_FORM_CHARS = 100_000;
 
-/** Parses bare JEXL; throws `ExpressionFault` with what is wrong as a predicate ("is empty"). */
-export function parseTree(source: string): { tree: Node; reads: Reads } {
+/** How many forms the expressions of one definition may have together, so that checking it never takes long. */
+export class FormBudget {
+  readonly #known = new Set<string>();
+  #left = MAX_FORM_CHARS;
+
+  /** Throws `ExpressionFault` when the form is a new one and there is no room for it. */
+  spend(form: string): void {
+    if (this.#known.has(form)) return;
+    if (this.#left < form.length)
+      throw new ExpressionFault('is one too many that is built unlike the others; write them alike, or use a tool');
+    this.#left -= form.length;
+    this.#known.add(form);
+  }
+}
+
+/** Parses bare JEXL; throws `ExpressionFault` with what is wrong as a predicate ("is empty"). `secret`: all it is. */
+export function parseTree(source: string, forms?: FormBudget): { tree: Node; reads: Reads; secret: string | null } {
   const scanned = scanExpression(source);
   if (scanned.source.trim() === '') throw new ExpressionFault('is empty');
+  forms?.spend(scanned.source);
   const builder = new TreeBuilder(scanned);
   const tree = builder.build(parseGrammar(scanned));
-  return { tree, reads: builder.reads };
+  if (builder.usesSecret && tree.kind !== 'secret')
+    throw new ExpressionFault('computes with a secret, whose value no expression can see; write ${secrets.NAME} alone');
+  return { tree, reads: builder.reads, secret: tree.kind === 'secret' ? tree.name : null };
 }
 
 function parseGrammar(scanned: Scanned): ASTNode | null {
@@ -69,6 +92,7 @@ class TreeBuilder {
   #reads: Set<string> | 'all' = new Set();
   #depth = 0;
   #filters = 0;
+  usesSecret = false;
   /** Whether the filter that is being built looks at its element. */
   #usesElement = false;
 
@@ -119,11 +143,13 @@ class TreeBuilder {
     }
   }
 
-  #literal(value: unknown): Json {
-    if (typeof value === 'string') return this.#scanned.read(value);
+  #literal(written: unknown): Json {
+    const value = typeof written === 'string' ? this.#scanned.readLiteral(written) : written;
+    if (typeof value === 'string') return value;
     if (typeof value === 'number' && !Number.isFinite(value))
       throw new ExpressionFault('has a number that is too large');
-    return typeof value === 'number' || typeof value === 'boolean' ? value : null;
+    if (typeof value === 'number') return value + 0; // JSON does not keep -0
+    return typeof value === 'boolean' ? value : null;
   }
 
   #key(mark: string): string {
@@ -135,11 +161,18 @@ class TreeBuilder {
   #identifier(ast: Extract<ASTNode, { type: 'Identifier' }>): Node {
     if (ast.relative) return this.#relative(ast.value === '.' ? '.' : this.#scanned.read(ast.value));
     if (ast.from) {
-      const of = this.build(ast.from);
-      return { kind: 'property', of, name: this.#scanned.read(ast.value) };
+      const name = this.#scanned.read(ast.value);
+      if (isSecrets(ast.from)) return this.#secret(name);
+      return { kind: 'property', of: this.build(ast.from), name };
     }
     if (ast.value === 'steps') this.#reads = 'all';
     return { kind: 'root', name: checkRoot(ast.value) };
+  }
+
+  #secret(name: string): Node {
+    if (!SECRET_NAME.test(name)) throw new ExpressionFault(`names a secret "${name}", but ${SECRET_NAME_RULE}`);
+    this.usesSecret = true;
+    return { kind: 'secret', name };
   }
 
   #relative(name: string): Node {
@@ -160,7 +193,8 @@ class TreeBuilder {
       !subject.from &&
       !subject.relative &&
       expr?.type === 'Literal' &&
-      typeof expr.value === 'string'
+      typeof expr.value === 'string' &&
+      typeof this.#scanned.readLiteral(expr.value) === 'string'
     ) {
       const id = this.#key(expr.value);
       if (this.#reads !== 'all') this.#reads.add(id);
@@ -199,9 +233,13 @@ class TreeBuilder {
 function checkRoot(name: string): Root {
   const root = ROOTS.find((known) => known === name);
   if (root) return root;
-  if (name === 'secrets') throw new ExpressionFault('uses secrets, which is not available in this version');
+  if (name === 'secrets') throw new ExpressionFault('names no secret; write ${secrets.NAME}');
   const hint = FUNCTIONS.has(name)
     ? `; ${name} is a function: ${name}(value)`
     : '; a name with a hyphen is read as data["a-b"]';
   throw new ExpressionFault(`uses "${name}", which is not known here; there are ${ROOTS.join(', ')}${hint}`);
+}
+
+function isSecrets(ast: ASTNode): boolean {
+  return ast.type === 'Identifier' && ast.value === 'secrets' && !ast.from && !ast.relative;
 }

@@ -6,9 +6,10 @@ import type { Problem } from './errors.ts';
 import { evaluateTree } from './expression-evaluate.ts';
 import { ExpressionFault } from './expression-fault.ts';
 import { findClosingBrace } from './expression-scan.ts';
-import { parseTree, type Reads } from './expression-tree.ts';
+import { type FormBudget, parseTree, type Reads } from './expression-tree.ts';
 import { Meter, toText } from './expression-values.ts';
 import { escapePointer, isJsonObject, type Json, type JsonObject, MAX_DEPTH } from './json.ts';
+import { escapePlain } from './secrets.ts';
 
 /** What expressions can read. Values must be plain JSON. */
 export interface Scope {
@@ -44,30 +45,76 @@ export interface Template {
   readonly constant: boolean;
 }
 
+/** How the values of one field are put into its texts. */
+export interface Interpolation {
+  /** Whether the field may name secrets; what it is resolved to has placeholders for them. */
+  secrets?: boolean;
+  /** How values are written in the text at this pointer within the field; as people expect it where it says nothing. */
+  encode?(pointer: string): Encode | undefined;
+}
+
+/** Writes a value that is one part of a text, `before` being what stands before it. */
+export type Encode = (value: Json, before: string) => string;
+
 type Resolve = (scope: Scope, meter: Meter) => Json;
+
+interface Part {
+  resolve: Resolve;
+  isSecret: boolean;
+}
 
 const NO_READS: ReadonlySet<string> = new Set();
 
 const MAX_SHOWN_CHARS = 100;
 
-/** Parses bare JEXL, or exactly one `${…}`. Throws `ExpressionError`. */
-export function parseExpression(source: string): Expression {
-  const { tree, reads } = naming(source, () => parseTree(stripMarks(source)));
+/** Parses bare JEXL, or exactly one `${…}`. Throws `ExpressionError`. `forms`: what the whole definition may hold. */
+export function parseExpression(source: string, forms?: FormBudget): Expression {
+  const { tree, reads } = naming(source, () => {
+    const parsed = parseTree(stripMarks(source), forms);
+    if (parsed.secret !== null) throw misplacedSecret();
+    return parsed;
+  });
   return { source, reads, evaluate: (scope) => naming(source, () => evaluateTree(tree, scope, new Meter())) };
 }
 
 /** Parses any JSON value with `${…}` in its texts; keys are taken as they are. Throws `ExpressionError`. */
-export function parseTemplate(value: unknown): Template {
-  return new TemplateParser((_, error) => {
+export function parseTemplate(value: unknown, interpolation: Interpolation = {}): Template {
+  return new TemplateParser(interpolation, (_, error) => {
     throw error;
   }).parse(value);
 }
 
 /** Every text in `value` that is no valid template, and the steps that the valid ones read. */
-export function checkTemplate(value: unknown, pointer: string): { problems: Problem[]; reads: Reads } {
+export function checkTemplate(
+  value: unknown,
+  pointer: string,
+  interpolation: Interpolation = {},
+  forms?: FormBudget,
+): { problems: Problem[]; reads: Reads } {
   const problems: Problem[] = [];
-  const parser = new TemplateParser((at, error) => problems.push({ pointer: at, message: error.message }));
+  const refuse = (at: string, error: ExpressionError) => problems.push({ pointer: at, message: error.message });
+  const parser = new TemplateParser(interpolation, refuse, forms);
   return { reads: parser.parse(value, pointer).reads, problems };
+}
+
+/** The secrets that a text names, and whether it is nothing but one; none where it is no valid template. */
+export function readSecrets(text: string): { names: string[]; isWhole: boolean } {
+  if (!text.includes('secrets')) return { names: [], isWhole: false };
+  try {
+    const parts = splitTemplate(text);
+    const secrets = parts.map((part) => (part.isSource ? parseTree(part.text).secret : null));
+    const names = secrets.filter((name) => name !== null);
+    return { names, isWhole: parts.length === 1 && names.length === 1 };
+  } catch (error) {
+    if (!(error instanceof ExpressionFault)) throw error;
+    return { names: [], isWhole: false };
+  }
+}
+
+function misplacedSecret(): ExpressionFault {
+  return new ExpressionFault(
+    'uses a secret, which only steps that reach out may: call-api, and call-tool with a tool that is not pure',
+  );
 }
 
 /** Runs `act`, and makes its faults sentences about `source`. */
@@ -92,11 +139,19 @@ function stripMarks(source: string): string {
 }
 
 class TemplateParser {
+  readonly #interpolation: Interpolation;
   readonly #refuse: (pointer: string, error: ExpressionError) => void;
+  readonly #forms: FormBudget | undefined;
   #reads: Set<string> | 'all' = new Set();
 
-  constructor(refuse: (pointer: string, error: ExpressionError) => void) {
+  constructor(
+    interpolation: Interpolation,
+    refuse: (pointer: string, error: ExpressionError) => void,
+    forms?: FormBudget,
+  ) {
+    this.#interpolation = interpolation;
     this.#refuse = refuse;
+    this.#forms = forms;
   }
 
   parse(value: unknown, pointer = ''): Template {
@@ -141,7 +196,8 @@ class TemplateParser {
       const parts = naming(text, () =>
         splitTemplate(text).map((part) => (part.isSource ? this.#expression(part.text) : part.text)),
       );
-      return (scope, meter) => naming(text, () => meter.output(joinParts(parts, scope, meter)));
+      const join = joining(parts, this.#interpolation.encode?.(pointer));
+      return (scope, meter) => naming(text, () => meter.output(join(scope, meter)));
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
       this.#refuse(pointer, error);
@@ -149,22 +205,41 @@ class TemplateParser {
     }
   }
 
-  #expression(source: string): Resolve {
-    const { tree, reads } = parseTree(source);
+  #expression(source: string): Part {
+    const { tree, reads, secret } = parseTree(source, this.#forms);
+    if (secret !== null && !this.#interpolation.secrets) throw misplacedSecret();
     if (reads === 'all') this.#reads = 'all';
     else if (this.#reads !== 'all') for (const step of reads) this.#reads.add(step);
-    return (scope, meter) => {
+    const resolve: Resolve = (scope, meter) => {
       meter.restart();
       return evaluateTree(tree, scope, meter);
     };
+    return { resolve, isSecret: secret !== null };
   }
 }
 
 /** A text that is one `${…}` keeps the type of its value; any other is put together as text. */
-function joinParts(parts: (string | Resolve)[], scope: Scope, meter: Meter): Json {
+function joining(parts: (string | Part)[], encode: Encode | undefined): Resolve {
   const [first] = parts;
-  if (parts.length === 1 && typeof first === 'function') return first(scope, meter);
-  return parts.map((part) => (typeof part === 'string' ? part : toText(meter, part(scope, meter)))).join('');
+  if (parts.length === 1 && typeof first === 'object') return first.resolve;
+  // Beside placeholders nothing else may look like one.
+  const plain = parts.some((part) => typeof part === 'object' && part.isSecret) ? escapePlain : (text: string) => text;
+  return (scope, meter) => {
+    let text = '';
+    for (const part of parts) {
+      // An encoder may look at all that stands before, here or when the secret is put in.
+      if (encode && typeof part === 'object') meter.charge(text.length);
+      if (typeof part === 'string') text += plain(part);
+      else if (part.isSecret) text += part.resolve(scope, meter);
+      else text += plain(toPart(part.resolve(scope, meter), text, meter, encode));
+    }
+    return text;
+  };
+}
+
+function toPart(value: Json, before: string, meter: Meter, encode: Encode | undefined): string {
+  const text = toText(meter, value);
+  return encode ? meter.text(encode(value, before)) : text;
 }
 
 /** The plain parts and expression sources of a text, in order; `$${` stands for a literal `${`. */

@@ -148,7 +148,8 @@ export function unite(all: Reads[]): Reads {
 function buildStep(step: Step, type: StepType, index: number, { defaults }: Definition): PlanStep {
   const parsed = new Map<unknown, Template | Expression>();
   for (const field of type.templates)
-    if (step[field] !== undefined) parsed.set(step[field], parseTemplate(step[field]));
+    if (step[field] !== undefined)
+      parsed.set(step[field], parseTemplate(step[field], type.interpolation?.(step, field)));
   for (const field of type.expressions ?? [])
     if (typeof step[field] === 'string') parsed.set(step[field], parseExpression(step[field]));
   return {

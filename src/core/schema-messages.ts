@@ -34,13 +34,17 @@ const FORMAT_EXAMPLES: Readonly<Record<string, string>> = {
 
 /** At most 100 problems, in ajv's order; `pointer` is put before each. */
 export function toProblems(errors: readonly ErrorObject[], pointer = ''): Problem[] {
-  const alternatives = errors
-    .filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf')
-    .map((error) => `${error.schemaPath}/`);
-  const told = errors.filter(
-    (error) => error.keyword !== 'if' && !alternatives.some((path) => error.schemaPath.startsWith(path)),
-  );
-  return told.slice(0, MAX_PROBLEMS).map((error) => toProblem(error, pointer));
+  const choices = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf');
+  // As many as the schema has, not as many as were missed.
+  const alternatives = [...new Set(choices.map(({ schemaPath }) => `${schemaPath}/`))];
+  const isTold = ({ keyword, schemaPath, propertyName }: ErrorObject) =>
+    keyword !== 'if' &&
+    (propertyName === undefined || keyword === 'propertyNames') &&
+    !alternatives.some((path) => schemaPath.startsWith(path));
+  return errors
+    .filter(isTold)
+    .slice(0, MAX_PROBLEMS)
+    .map((error) => toProblem(error, pointer));
 }
 
 function toProblem(error: ErrorObject, prefix: string): Problem {
@@ -60,9 +64,24 @@ function toProblem(error: ErrorObject, prefix: string): Problem {
     case 'type':
       return { pointer, message: `must be ${describeType(params['type'])}` };
     case 'enum':
-      return { pointer, message: `must be one of ${listValues(params['allowedValues'])}` };
+      return { pointer, message: `must be one of ${listValues(error.schema)}` };
     case 'const':
-      return { pointer, message: `must be ${JSON.stringify(params['allowedValue'])}` };
+      return { pointer, message: `must be ${JSON.stringify(error.schema)}` };
+    case 'dependentRequired':
+      return {
+        pointer: `${pointer}/${escapePointer(String(params['missingProperty']))}`,
+        message: `is required when ${params['property']} is there`,
+      };
+    case 'unevaluatedProperties':
+      return {
+        pointer: `${pointer}/${escapePointer(String(params['unevaluatedProperty']))}`,
+        message: 'is an unknown field',
+      };
+    case 'propertyNames':
+      return {
+        pointer: `${pointer}/${escapePointer(String(params['propertyName']))}`,
+        message: 'has a name that is not allowed',
+      };
     case 'format': {
       const format = String(params['format']);
       const example = FORMAT_EXAMPLES[format];
@@ -120,6 +139,12 @@ function describeRest(error: ErrorObject): string {
       return 'fits none, or more than one, of the allowed forms';
     case 'not':
       return 'has a form that is not allowed';
+    case 'pattern':
+      return `must match the pattern ${error.params['pattern']}`;
+    case 'contains':
+      return 'must hold at least one item of the form asked for';
+    case 'unevaluatedItems':
+      return 'holds more items than are allowed';
     case 'false schema':
       return 'is not allowed';
     default:

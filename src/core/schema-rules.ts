@@ -1,20 +1,19 @@
-// Which JSON Schema a user may write (2020-12, a subset), checked by hand: fast enough for ten thousand schemas in one
-// definition, in plain words, and without compiling anything. What would let a schema hold up the process is refused:
-// references, patterns, and sizes beyond the limits. Compiling and validating is core/schema.ts.
+// Which JSON Schema a user may write (2020-12), checked by hand: fast enough for ten thousand schemas in one definition,
+// in plain words, and without compiling anything. What would let a schema hold up the process is refused: references out
+// of it or back into it, patterns that need backtracking, sizes beyond the limits. Compiling and validating is
+// core/schema.ts.
 
 import type { Problem } from './errors.ts';
 import { escapePointer, isJsonObject, type Json } from './json.ts';
+import { type Rule, SchemaChecker } from './schema-checker.ts';
 import { suggestName } from './suggestion.ts';
-
-/** Bounds of one schema: subschemas (a field is one; compiling 200 takes some 50 ms), nesting, characters as JSON. */
-const MAX_SUBSCHEMAS = 200;
-const MAX_NESTING = 20;
-const MAX_CHARS = 200_000;
 
 export const FORMATS = [
   'date',
   'time',
   'date-time',
+  'iso-time',
+  'iso-date-time',
   'duration',
   'email',
   'hostname',
@@ -22,16 +21,23 @@ export const FORMATS = [
   'ipv6',
   'uri',
   'uri-reference',
+  'uri-template',
   'url',
   'uuid',
   'json-pointer',
+  'json-pointer-uri-fragment',
+  'relative-json-pointer',
+  'regex',
+  'int32',
+  'int64',
+  'float',
+  'double',
   'byte',
+  'binary',
   'password',
 ] as const;
 
 const TYPES: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null']);
-
-type Rule = (value: Json, checker: SchemaChecker, pointer: string) => void;
 
 const count: Rule = (value, checker, pointer) => {
   if (!Number.isInteger(value) || (value as number) < 0) checker.report(pointer, 'must be a whole number from 0 up');
@@ -58,18 +64,43 @@ const schemaMap: Rule = (value, checker, pointer) => {
     checker.schema(item, `${pointer}/${escapePointer(name)}`);
   }
 };
+const nameLists: Rule = (value, checker, pointer) => {
+  if (!isJsonObject(value)) return checker.report(pointer, 'must be an object of lists of field names');
+  for (const [name, item] of Object.entries(value)) names(item, checker, `${pointer}/${escapePointer(name)}`);
+};
+const pattern: Rule = (value, checker, pointer) => {
+  if (typeof value === 'string') checker.pattern(value, pointer);
+  else checker.report(pointer, 'must be text');
+};
+const patternMap: Rule = (value, checker, pointer) => {
+  if (!isJsonObject(value)) return checker.report(pointer, 'must be an object of schemas');
+  for (const name of Object.keys(value)) pattern(name, checker, `${pointer}/${escapePointer(name)}`);
+  schemaMap(value, checker, pointer);
+};
+const reference: Rule = (value, checker, pointer) => {
+  if (typeof value === 'string') checker.reference(value, pointer);
+  else checker.report(pointer, 'must be text, such as "#/$defs/address"');
+};
+const definitions: Rule = (value, checker, pointer) => {
+  if (isJsonObject(value)) checker.definitions(value, pointer);
+  else checker.report(pointer, 'must be an object of schemas');
+};
+const id: Rule = (value, checker, pointer) => {
+  if (typeof value === 'string') checker.id(pointer);
+  else checker.report(pointer, 'must be text');
+};
 const names: Rule = (value, checker, pointer) => {
   if (!Array.isArray(value) || value.some((item) => typeof item !== 'string'))
     return checker.report(pointer, 'must be a list of field names');
   if (new Set(value).size < value.length) checker.report(pointer, 'names a field twice');
+  checker.count(value.length);
 };
 const refused =
   (hint: string): Rule =>
   (_, checker, pointer) =>
-    checker.report(pointer, 'is not supported yet', hint);
+    checker.report(pointer, 'is not supported', hint);
 
-const noReferences = refused('write the schema out where it is used');
-const noPatterns = refused('use enum, format, minLength or maxLength');
+const noNames = refused('refer to "#/$defs/…" instead');
 
 const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['type', checkType],
@@ -95,7 +126,13 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     (value, checker, pointer) =>
       typeof value === 'number' && value > 0 ? undefined : checker.report(pointer, 'must be a number above 0'),
   ],
-  ['items', schema],
+  [
+    'items',
+    (value, checker, pointer) =>
+      Array.isArray(value)
+        ? checker.report(pointer, 'must be one schema', 'write a list of schemas as prefixItems')
+        : checker.schema(value, pointer),
+  ],
   ['prefixItems', schemaList],
   ['contains', schema],
   ['minContains', count],
@@ -116,20 +153,25 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['if', schema],
   ['then', schema],
   ['else', schema],
-  ['pattern', noPatterns],
-  ['patternProperties', noPatterns],
-  ['$ref', noReferences],
-  ['$dynamicRef', noReferences],
-  ['$recursiveRef', noReferences],
-  ['$defs', noReferences],
-  ['definitions', noReferences],
-  ['$id', noReferences],
-  ['$anchor', noReferences],
+  ['dependentRequired', nameLists],
+  ['dependentSchemas', schemaMap],
+  ['unevaluatedItems', schema],
+  ['unevaluatedProperties', schema],
+  ['pattern', pattern],
+  ['patternProperties', patternMap],
+  ['$ref', reference],
+  ['$defs', definitions],
+  ['definitions', definitions],
+  ['$id', id],
+  ['$anchor', noNames],
+  ['$dynamicAnchor', noNames],
+  ['$dynamicRef', noNames],
+  ['$recursiveRef', noNames],
   ['$async', refused('schemas are checked at once')],
 ]);
 
 /** Keywords that say something to people and forms, and nothing to validation. */
-export const ANNOTATIONS: ReadonlyMap<string, Rule> = new Map<string, Rule>([
+const ANNOTATIONS: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['$schema', text],
   ['$comment', text],
   ['title', text],
@@ -141,18 +183,30 @@ export const ANNOTATIONS: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['deprecated', flag],
   ['readOnly', flag],
   ['writeOnly', flag],
+  ['contentEncoding', text],
+  ['contentMediaType', text],
+  ['contentSchema', anything],
 ]);
+
+const ALL_RULES: ReadonlyMap<string, Rule> = new Map([...RULES, ...ANNOTATIONS]);
+
+/** Keywords that validation has no use for, once references are written out. */
+const SILENT: ReadonlySet<string> = new Set([...ANNOTATIONS.keys(), '$id', '$defs', 'definitions']);
+
+export function isSilent(keyword: string): boolean {
+  return SILENT.has(keyword) || keyword.startsWith('x-');
+}
 
 /** What is wrong with a schema that a user wrote; pointers start with `pointer`. At most 20 problems. */
 export function findSchemaProblems(value: unknown, pointer = ''): Problem[] {
-  const checker = new SchemaChecker();
-  checker.schema(value as Json, pointer);
+  const checker = new SchemaChecker(ALL_RULES, SILENT);
+  checker.document(value as Json, pointer);
   return checker.finish(value, pointer);
 }
 
 /** The same for a field map, `{field: schema}`, where a schema may also say `required: false`. */
 export function findFieldMapProblems(value: unknown, pointer = ''): Problem[] {
-  const checker = new SchemaChecker();
+  const checker = new SchemaChecker(ALL_RULES, SILENT);
   if (!isJsonObject(value))
     checker.report(pointer, 'must be an object of fields', 'write {"field": {"type": "string"}}');
   else for (const [name, field] of Object.entries(value)) checkField(checker, name, field, pointer);
@@ -175,53 +229,7 @@ function checkField(checker: SchemaChecker, name: string, field: Json, pointer: 
     return;
   }
   const { required, ...rest } = field;
-  checker.schema(typeof required === 'boolean' ? rest : field, at);
-}
-
-class SchemaChecker {
-  readonly #problems: Problem[] = [];
-  #subschemas = 0;
-  #nesting = 0;
-
-  report(pointer: string, message: string, hint?: string): void {
-    if (this.#problems.length < 20) this.#problems.push({ pointer, message, ...(hint === undefined ? {} : { hint }) });
-  }
-
-  name(name: string, pointer: string): void {
-    if (name === '__proto__' || name === 'constructor' || name === 'prototype')
-      this.report(`${pointer}/${name}`, `cannot be called "${name}"`, 'choose another name');
-  }
-
-  schema(value: Json, pointer: string): void {
-    if (typeof value === 'boolean') return;
-    if (!isJsonObject(value)) {
-      this.report(pointer, 'must be a schema', 'write {"type": "string"}');
-      return;
-    }
-    this.#subschemas += 1;
-    this.#nesting += 1;
-    if (this.#nesting > MAX_NESTING) this.report(pointer, `is nested deeper than ${MAX_NESTING} schemas`, 'flatten it');
-    else if (this.#subschemas <= MAX_SUBSCHEMAS)
-      for (const [keyword, item] of Object.entries(value)) this.#keyword(keyword, item, pointer);
-    this.#nesting -= 1;
-  }
-
-  finish(value: unknown, pointer: string): Problem[] {
-    if (value === undefined) return this.#problems;
-    if (this.#subschemas > MAX_SUBSCHEMAS)
-      this.report(pointer, `has more than ${MAX_SUBSCHEMAS} fields and subschemas`, 'ask for less at once');
-    else if (this.#problems.length === 0 && JSON.stringify(value).length > MAX_CHARS)
-      this.report(pointer, `is larger than ${MAX_CHARS} characters`);
-    return this.#problems;
-  }
-
-  #keyword(keyword: string, value: Json, pointer: string): void {
-    if (keyword.startsWith('x-')) return;
-    const rule = RULES.get(keyword) ?? ANNOTATIONS.get(keyword);
-    const at = `${pointer}/${escapePointer(keyword)}`;
-    if (rule) rule(value, this, at);
-    else this.report(at, 'is no keyword of JSON Schema that is known here', suggestName(keyword, RULES.keys()));
-  }
+  checker.document(typeof required === 'boolean' ? rest : field, at);
 }
 
 function checkType(value: Json, checker: SchemaChecker, pointer: string): void {

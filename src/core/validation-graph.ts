@@ -36,13 +36,13 @@ export function checkGraph(definition: JsonObject, steps: readonly CheckedStep[]
 
 interface IndexedEdge {
   edge: Edge;
-  pointer: string;
+  index: number;
 }
 
 function readEdges(edges: Json): IndexedEdge[] {
   if (!Array.isArray(edges)) return [];
   return edges
-    .map((edge, index) => ({ edge: edge as unknown as Edge, pointer: `/edges/${index}` }))
+    .map((edge, index) => ({ edge: edge as unknown as Edge, index }))
     .filter(({ edge }) => isJsonObject(edge) && typeof edge.from === 'string' && typeof edge.to === 'string');
 }
 
@@ -52,22 +52,29 @@ function checkEdges(
   context: CheckContext,
 ): void {
   const { problems } = context;
-  const seen = new Map<string, string>();
+  const seen = new Map<string, number>();
   const names = new Map<string, ReadonlySet<string>>();
-  for (const { edge, pointer } of edges) {
+  for (const { edge, index } of edges) {
     if (problems.isFull) return;
-    const { from, to, on, condition } = edge;
+    const pointer = `/edges/${index}`;
+    const { from, to, condition } = edge;
     checkReference(from, `${pointer}/from`, context);
     checkReference(to, `${pointer}/to`, context);
-    const key = JSON.stringify([from, to, on, condition, edge.default ?? false]);
-    const twin = seen.get(key);
-    if (twin) problems.add({ pointer, message: `is the same edge as ${twin}`, hint: 'remove one' });
-    else seen.set(key, pointer);
+    const identity = identify(edge);
+    const twin = seen.get(identity);
+    if (twin !== undefined)
+      problems.add({ pointer, message: `is the same edge as /edges/${twin}`, hint: 'remove one' });
+    else seen.set(identity, index);
     if (typeof condition === 'string' && condition !== '')
       checkExpressionAt(condition, `${pointer}/condition`, context);
     const source = byId.get(from);
     if (source) checkOn(edge, source, pointer, names, context);
   }
+}
+
+/** What tells an edge from another; NUL, which no text here may hold, keeps the parts apart. */
+function identify({ from, to, on, condition, default: isDefault = false }: Edge): string {
+  return [from, to, on ?? '', condition ?? '', isDefault].join('\0');
 }
 
 function checkOn(

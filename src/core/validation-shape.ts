@@ -4,7 +4,7 @@
 import { LIMITS } from './definition.ts';
 import type { Problem } from './errors.ts';
 import type { JsonObject } from './json.ts';
-import { createValidator, type Validator } from './schema.ts';
+import { createOurValidator, type Validator } from './schema.ts';
 import type { StepType } from './step-type.ts';
 
 const MAX_NAME_CHARS = 200;
@@ -85,7 +85,14 @@ const DEFINITION: JsonObject = {
   ...EXTENSIONS,
 };
 
-const definitionValidator = createValidator(DEFINITION, { isOurs: true });
+/** What answers show beside a definition: people send it back with the rest. */
+const SHOWN_BESIDE: ReadonlySet<string> = new Set(
+  ['id', 'uuid', 'status', 'version', 'publishedVersion', 'createdAt', 'updatedAt', 'createdBy'].map(
+    (key) => `/${key}`,
+  ),
+);
+
+const definitionValidator = createOurValidator(DEFINITION);
 const stepValidators = new WeakMap<StepType, Validator>();
 
 /** Problems of a whole definition's shape, its steps only as far as their `id` and `type`. */
@@ -111,7 +118,7 @@ function getStepValidator(type: StepType): Validator {
     properties: { ...STEP, ...type.properties },
     ...EXTENSIONS,
   };
-  const validator = createValidator(schema, { isOurs: true });
+  const validator = createOurValidator(schema);
   stepValidators.set(type, validator);
   return validator;
 }
@@ -119,6 +126,8 @@ function getStepValidator(type: StepType): Validator {
 function explain(problem: Problem): Problem {
   if (problem.pointer === '/deadlineMs')
     return { pointer: problem.pointer, message: 'is not available in this version' };
+  if (problem.message === 'is an unknown field' && SHOWN_BESIDE.has(problem.pointer))
+    return { pointer: problem.pointer, message: 'is no part of a definition', hint: 'it is set for you; leave it out' };
   if (problem.message === 'is an unknown field')
     return { ...problem, message: 'is an unknown key', hint: `${problem.hint}; a key of your own begins with "x-"` };
   if (/^\/edges\/\d+\/on$/.test(problem.pointer)) return { ...problem, hint: 'write it in quotes, as in "true"' };

@@ -3,9 +3,9 @@
 
 import { type Definition, RESERVED_STEP_IDS, STEP_ID, type Step } from './definition.ts';
 import type { Problem } from './errors.ts';
-import { checkTemplate, ExpressionError, parseExpression } from './expression.ts';
+import { checkTemplate, ExpressionError, type Interpolation, parseExpression } from './expression.ts';
 import { isReservedName } from './expression-scan.ts';
-import type { Reads } from './expression-tree.ts';
+import type { FormBudget, Reads } from './expression-tree.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { findPayloadProblems } from './schema-rules.ts';
 import type { Known, StepType, StepTypes } from './step-type.ts';
@@ -15,8 +15,6 @@ import { findStepShapeProblems } from './validation-shape.ts';
 
 /** Types that the definition language has and this version does not. */
 const LATER_TYPES: ReadonlySet<string> = new Set([
-  'call-api',
-  'http',
   'call-llm',
   'call-agent',
   'call-workflow',
@@ -37,6 +35,9 @@ export interface CheckContext {
   problems: ProblemList;
   /** Every id that some step has, also of steps with problems. */
   ids: ReadonlySet<string>;
+  /** What the bare expressions read that were checked already: a large graph writes the same condition many times. */
+  readsOf: Map<string, Reads>;
+  forms: FormBudget;
 }
 
 /** Checks every step and the expressions in it; answers those whose type is known. */
@@ -64,7 +65,9 @@ export function checkRest(definition: JsonObject, context: CheckContext): void {
 /** Checks one bare expression, `condition` or `${…}`. */
 export function checkExpressionAt(source: string, pointer: string, context: CheckContext): void {
   try {
-    checkReads(parseExpression(source).reads, pointer, context);
+    const reads = context.readsOf.get(source) ?? parseExpression(source, context.forms).reads;
+    context.readsOf.set(source, reads);
+    checkReads(reads, pointer, context);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     context.problems.add({ pointer, message: error.message });
@@ -108,7 +111,8 @@ function checkFields(step: Step, type: StepType, pointer: string, context: Check
   problems.add(...shape);
   checkOutputKey(step, pointer, problems);
   for (const field of type.templates)
-    if (step[field] !== undefined) checkTemplateAt(step[field], `${pointer}/${field}`, context);
+    if (step[field] !== undefined)
+      checkTemplateAt(step[field], `${pointer}/${field}`, context, type.interpolation?.(step, field));
   for (const field of type.expressions ?? []) {
     const source = step[field];
     if (typeof source === 'string' && source !== '') checkExpressionAt(source, `${pointer}/${field}`, context);
@@ -127,8 +131,8 @@ function checkOutputKey({ outputKey }: Step, pointer: string, problems: ProblemL
     problems.add({ pointer: `${pointer}/outputKey`, message: `cannot be "${outputKey}"`, hint: 'choose another key' });
 }
 
-function checkTemplateAt(value: unknown, pointer: string, context: CheckContext): void {
-  const { problems, reads } = checkTemplate(value, pointer);
+function checkTemplateAt(value: unknown, pointer: string, context: CheckContext, interpolation?: Interpolation): void {
+  const { problems, reads } = checkTemplate(value, pointer, interpolation, context.forms);
   context.problems.add(...problems);
   checkReads(reads, pointer, context);
 }

@@ -3,9 +3,11 @@
 
 import type { Definition, Step } from './definition.ts';
 import type { Problem } from './errors.ts';
+import { FormBudget } from './expression-tree.ts';
 import { findJsonProblems, isJsonObject, type Json, type JsonObject } from './json.ts';
 import type { Known, StepTypes } from './step-type.ts';
 import { checkGraph } from './validation-graph.ts';
+import { findPatternExcess } from './validation-patterns.ts';
 import { findShapeProblems } from './validation-shape.ts';
 import { type CheckContext, checkRest, checkSteps } from './validation-steps.ts';
 
@@ -44,9 +46,12 @@ export function validateDefinition(
     };
   const unstorable = findJsonProblems(input, { maxBytes: MAX_DEFINITION_BYTES });
   if (unstorable.length > 0) return { ok: false, problems: unstorable };
+  const patterns = findPatternExcess(input);
+  if (patterns.length > 0) return { ok: false, problems: patterns };
   const problems = new ProblemList();
   problems.add(...findShapeProblems(input));
-  const context: CheckContext = { types, known, problems, ids: collectIds(input['steps'] ?? null) };
+  const ids = collectIds(input['steps'] ?? null);
+  const context: CheckContext = { types, known, problems, ids, readsOf: new Map(), forms: new FormBudget() };
   const steps = checkSteps(input['steps'] ?? null, context);
   checkRest(input, context);
   checkGraph(input, steps, context);

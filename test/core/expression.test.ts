@@ -215,7 +215,9 @@ describe('an expression that is refused', () => {
     );
     expect(faultOf(() => parseExpression('shout(data.x)'))).to.include('there are length, upper, lower');
     expect(faultOf(() => parseExpression('upper'))).to.include('upper is a function: upper(value)');
-    expect(faultOf(() => parseExpression('secrets.key'))).to.include('secrets, which is not available in this version');
+    expect(faultOf(() => parseExpression('secrets.key'))).to.include(
+      'uses a secret, which only steps that reach out may',
+    );
     expect(faultOf(() => parseExpression('length(1, 2)'))).to.include('it takes 1');
   });
 

@@ -354,9 +354,9 @@ describe('a definition with a problem', () => {
       '/payload/email: must be a schema (write {"type": "string"})',
     ],
     [
-      'has a pattern in a field',
-      single({ type: 'collect-inputs', output: { a: { type: 'string', pattern: '^(a+)+$' } } }),
-      '/steps/0/output/a/pattern: is not supported yet (use enum, format, minLength or maxLength)',
+      'has a pattern in a field that only backtracking could match',
+      single({ type: 'collect-inputs', output: { a: { type: 'string', pattern: '^(?!b)a+$' } } }),
+      '/steps/0/output/a/pattern: cannot be matched in linear time',
     ],
     [
       'asks for nothing',
@@ -446,6 +446,24 @@ describe('a definition with a problem', () => {
       '/edges/0/condition',
       '/initialStep',
     ]);
+  });
+
+  it('is refused when its expressions are built in too many ways, though not when they differ in names and numbers', () => {
+    const conditions = (write: (index: number) => string) => {
+      const edges = Array.from({ length: 3_000 }, (_, index) => ({ from: 'a', to: 'end', condition: write(index) }));
+      return problemsOf(flow([{ id: 'a', type: 'approval' }, end], edges));
+    };
+    expect(conditions((index) => `data.x${index} > ${index} && data.name == "n${index}"`)).to.deep.equal([]);
+    const operators = ['+', '-', '*', '/', '=='];
+    const unlike = conditions((index) =>
+      [1, 5, 25, 125, 625]
+        .map((power) => `data.x ${operators[Math.floor(index / power) % 5]} `)
+        .join('')
+        .concat('1'),
+    );
+    expect(unlike).to.have.length(100);
+    expect(unlike[0]!.pointer).to.match(/^\/edges\/\d+\/condition$/);
+    expect(unlike[0]!.message).to.include('one too many that is built unlike the others; write them alike');
   });
 
   it('is told a hundred problems at most', () => {
