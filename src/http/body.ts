@@ -4,7 +4,8 @@
 import type { Context, Middleware } from 'koa';
 import { HttpMethodEnum, koaBody } from 'koa-body';
 import { AppError, type Problem } from '../core/errors.ts';
-import { findJsonProblems, MAX_DEPTH } from '../core/json.ts';
+import { findJsonProblems, type Json, MAX_DEPTH } from '../core/json.ts';
+import { findInexactNumbers } from '../core/json-numbers.ts';
 
 export const DEFAULT_BODY_LIMIT = 1_048_576;
 
@@ -22,6 +23,7 @@ export function createBodyReader(limit: number = DEFAULT_BODY_LIMIT): ReadBody {
     jsonLimit: limit,
     jsonStrict: true,
     jsonTypes: ['application/json'],
+    includeUnparsed: true,
     multipart: false,
     urlencoded: false,
     text: false,
@@ -33,20 +35,29 @@ export function createBodyReader(limit: number = DEFAULT_BODY_LIMIT): ReadBody {
     if ((context.request.length ?? 0) > limit && context.get('content-encoding') === '') throw tooLarge(limit);
     await parse(context, async () => {}).catch((error: unknown) => {
       drain(context);
-      throw error;
+      throw isFromZlib(error) ? notCompressed() : error;
     });
     const body = context.request.body as unknown;
+    const text = takeText(context);
     const problems = findJsonProblems(body, { maxBytes: limit, maxDepth: MAX_DEPTH });
+    if (problems.length === 0) problems.push(...findInexactNumbers(text, body as Json));
     if (problems.length > 0) throw new AppError('invalid_request', describe(problems[0]!), problems);
     return body;
   };
+}
+
+/** The text that the body was parsed from; taken from the request, it need not stay in memory. */
+function takeText({ request }: Context): string {
+  const text: unknown = Reflect.get(request, 'rawBody');
+  Reflect.deleteProperty(request, 'rawBody');
+  return typeof text === 'string' ? text : '';
 }
 
 /**
  * Lets the rest of a refused body run into nothing, at most until the server's request timeout. Without it the socket
  * stays paused; closing it instead can reset the connection before the client has read why.
  */
-function drain({ req }: Context): void {
+export function drain({ req }: Context): void {
   req.unpipe();
   req.resume();
 }
@@ -62,6 +73,15 @@ function refuseOtherTypes({ request }: Context): void {
   if (!['', 'utf-8', 'utf8'].includes(request.charset.toLowerCase())) {
     throw new AppError('unsupported_media_type', 'send the body as JSON in UTF-8');
   }
+}
+
+/** gzip's errors are named Z_…, brotli's ERR_…; those of the parser itself bring a status. */
+function isFromZlib(error: unknown): boolean {
+  return error instanceof Error && 'errno' in error && 'code' in error && !('status' in error);
+}
+
+function notCompressed(): AppError {
+  return new AppError('invalid_request', 'the body is not what its Content-Encoding says; check the compression');
 }
 
 function tooLarge(limit: number): AppError {

@@ -1,6 +1,7 @@
-// The listening socket: Node's own timeouts (GUARANTEES §8), and an end that lets requests in flight finish.
+// The listening socket: Node's own timeouts (GUARANTEES §8), a bound on what a refused sender may go on sending, and an end
+// that lets requests in flight finish.
 
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type Koa from 'koa';
 
@@ -20,9 +21,23 @@ const SETTINGS = {
   maxHeaderSize: 16_384,
 };
 const MAX_REQUESTS_PER_SOCKET = 1_000;
+/** What comes after an answer is read so far, since a sender whose connection is cut may never see the answer. */
+const MAX_REST_BYTES = 16 * 1_048_576;
+const REST_CHECK_MS = 100;
 
-export async function listen(app: Koa, { port, host }: { port: number; host: string }): Promise<RunningServer> {
-  const server = createServer(SETTINGS, app.callback());
+export interface ListenOptions {
+  port: number;
+  host: string;
+  /** Shorter times than ours, for tests. */
+  timeouts?: Partial<typeof SETTINGS>;
+}
+
+export async function listen(app: Koa, { port, host, timeouts = {} }: ListenOptions): Promise<RunningServer> {
+  const answer = app.callback();
+  const server = createServer({ ...SETTINGS, ...timeouts }, (request, response) => {
+    boundRest(request, response);
+    void answer(request, response);
+  });
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -32,6 +47,23 @@ export async function listen(app: Koa, { port, host }: { port: number; host: str
     });
   });
   return { address: addressOf(server, host), close: (withinMs) => closeServer(server, withinMs) };
+}
+
+/**
+ * Cuts off who goes on sending long after the answer: a body without an end would hold its connection to the timeout. Asks
+ * the socket now and then, since Node shows nobody a body that it throws away itself.
+ */
+function boundRest(request: IncomingMessage, response: ServerResponse): void {
+  response.once('finish', () => {
+    if (request.complete) return;
+    const { socket } = request;
+    const most = socket.bytesRead + MAX_REST_BYTES;
+    const timer = setInterval(() => {
+      if (socket.bytesRead > most) socket.destroy();
+      if (socket.destroyed || request.complete) clearInterval(timer);
+    }, REST_CHECK_MS);
+    timer.unref();
+  });
 }
 
 function addressOf(server: Server, host: string): string {
