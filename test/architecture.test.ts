@@ -105,6 +105,31 @@ const BREACHES: readonly { rule: RegExp; source: Record<string, string>; says: R
     says: /@bull-board\/api is for dashboards/,
   },
   {
+    rule: /^knex and pg/,
+    source: { 'src/steps/a.ts': `import { request } from 'undici';` },
+    says: /undici is for src\/egress only/,
+  },
+  {
+    rule: /^core ←/,
+    source: { 'src/egress/a.ts': `import { callHttp } from '../steps/http-call.ts';` },
+    says: /egress must not know steps/,
+  },
+  {
+    rule: /^what is called outside/,
+    source: { 'src/engine/a.ts': `const answer = await fetch('https://example.com');` },
+    says: /use an Egress/,
+  },
+  {
+    rule: /^knex and pg/,
+    source: { 'src/engine/a.ts': `import { S3Client } from '@aws-sdk/client-s3';` },
+    says: /@aws-sdk\/client-s3 is for src\/files only/,
+  },
+  {
+    rule: /^core ←/,
+    source: { 'src/files/a.ts': `import { findFile } from '../store/files.ts';` },
+    says: /files must not know store/,
+  },
+  {
     rule: /^the environment/,
     source: { 'src/worker.ts': 'const level = process.env.LOG_LEVEL;' },
     says: /src\/worker\.ts/,

@@ -13,7 +13,9 @@ type Layer =
   | 'core'
   | 'store'
   | 'queue'
+  | 'egress'
   | 'steps'
+  | 'files'
   | 'engine'
   | 'http'
   | 'sdk'
@@ -31,9 +33,11 @@ const ARROWS: Readonly<Record<Layer, readonly Layer[] | 'anything'>> = {
   ground: ['ground'],
   store: ['store', 'core', 'ground'],
   queue: ['queue', 'core', 'ground'],
-  steps: ['steps', 'core', 'ground'],
-  engine: ['engine', 'core', 'store', 'queue', 'steps', 'ground'],
-  http: ['http', 'core', 'store', 'engine', 'ground'],
+  egress: ['egress', 'core', 'ground'],
+  steps: ['steps', 'egress', 'core', 'ground'],
+  files: ['files', 'core', 'ground'],
+  engine: ['engine', 'core', 'store', 'queue', 'egress', 'steps', 'files', 'ground'],
+  http: ['http', 'core', 'store', 'files', 'engine', 'ground'],
   sdk: ['sdk'],
   cli: ['cli', 'sdk'],
   console: ['console', 'sdk'],
@@ -50,13 +54,16 @@ const HOMES: readonly { packages: RegExp; files: RegExp; home: string }[] = [
   },
   { packages: /^(bullmq|ioredis)$/, files: /^(src\/queue|dashboards)\//, home: 'src/queue and dashboards' },
   { packages: /^(koa|koa-.*|@koa\/.*)$/, files: /^(src\/http|dashboards)\//, home: 'src/http and dashboards' },
+  { packages: /^(@aws-sdk\/.*|file-type)$/, files: /^src\/files\//, home: 'src/files' },
+  { packages: /^(undici|ipaddr\.js)$/, files: /^src\/egress\//, home: 'src/egress' },
+  { packages: /^nodemailer$/, files: /^src\/steps\//, home: 'src/steps' },
   { packages: /^@bull-board\//, files: /^dashboards\//, home: 'dashboards' },
 ];
 
 /** How readers of the store are named; constants, which are read too, are in upper case. */
 const READER = /^((find|get|list|count|read|resolve|hash|is|has)[A-Z]\w*|[A-Z][A-Z0-9_]*)$/;
 /** When a key was last used is noted by whoever sees it used; no run and no definition knows. */
-const WRITES_BY_FACES = new Set(['src/http/auth.ts touchApiKey']);
+const WRITES_BY_FACES = new Set(['src/http/api-key-auth.ts touchApiKey']);
 
 /** They ask Postgres whether it is there and what time it has, and nothing about runs. */
 const PROBES = new Set(['src/web.ts', 'src/worker.ts', 'src/engine/clock.ts']);
@@ -96,6 +103,14 @@ export const RULES: readonly Rule[] = [
         const home = HOMES.find(({ packages, files }) => name !== null && packages.test(name) && !files.test(path));
         return home === undefined ? null : `${name} is for ${home.home} only`;
       }),
+  },
+  {
+    title: 'what is called outside is called through src/egress',
+    findBreaches: (modules) =>
+      modules
+        .filter(({ path }) => !/^(src\/(egress|sdk)|dashboards\/console)\//.test(path))
+        .filter(({ code }) => /(?<![.\w])fetch\(|\bhttps?\.(request|get)\(|\b(net|tls)\.connect\(/.test(code))
+        .map(({ path }) => `${path}: opens a connection past the guard; use an Egress`),
   },
   {
     title: 'the environment is read in src/config.ts and nowhere else',
