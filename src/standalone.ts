@@ -46,6 +46,7 @@ export async function startStandalone(config: Config, say: (line: string) => voi
       databaseUrl,
       bootstrapApiKey: credentials.apiKey,
       bootstrapWorkspace: credentials.workspace,
+      secretKeys: credentials.secretKeys,
     };
     const web = await startWeb(settings).catch((error: unknown) => Promise.reject(explainListening(error, config)));
     parts.push({ name: 'web', stop: () => web.stop() });

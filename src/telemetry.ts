@@ -17,6 +17,8 @@ export interface Metrics {
   queueAddFailures: Counter;
   /** Claims taken away from workers that stopped renewing them. */
   lostLeases: Counter;
+  /** Calls of steps to the outside, by how they ended: `answered`, or an error's code such as `egress_blocked`. */
+  egressCalls: Counter<'outcome'>;
   /** Due step runs whose type or tool this process does not have, at the last sweep. */
   noHandler: Gauge;
   sweepDuration: Histogram;
@@ -60,6 +62,12 @@ export function createMetrics({ processMetrics = false } = {}): Metrics {
     lostLeases: new Counter({
       name: 'holdpoint_lost_leases_total',
       help: 'Claims taken away from workers that stopped renewing them',
+      registers,
+    }),
+    egressCalls: new Counter({
+      name: 'holdpoint_egress_calls_total',
+      help: 'Calls of steps to the outside, by how they ended',
+      labelNames: ['outcome'],
       registers,
     }),
     noHandler: new Gauge({

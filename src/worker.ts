@@ -7,12 +7,14 @@ import { type Config, loadConfig } from './config.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 import { settleWithin } from './engine/patience.ts';
 import { type StepServer, serveSteps } from './engine/serve-steps.ts';
+import { startFileSweep } from './engine/sweep-files.ts';
 import { armFailpoints } from './failpoints.ts';
+import { openFiles } from './files/storage.ts';
 import { createLog, type Logger } from './log.ts';
 import { openQueues, type Queues } from './queue/connection.ts';
-import { createStepTypes } from './steps/registry.ts';
-import { loadTools } from './steps/tools.ts';
+import { loadSteps } from './steps/load-steps.ts';
 import { type Database, openDatabase } from './store/db.ts';
+import { createSealer } from './store/sealing.ts';
 import { openPostgresWakeups } from './store/wakeups.ts';
 import { createMetrics } from './telemetry.ts';
 
@@ -33,8 +35,8 @@ export async function startWorker(
   log: Logger = createLog({ level: config.logLevel, name: 'worker' }),
 ): Promise<WorkerProcess> {
   const metrics = createMetrics({ processMetrics: true });
-  const tools = await loadTools(config.toolModules);
-  const types = createStepTypes(tools);
+  const steps = await loadSteps(config, { onCall: (outcome) => metrics.egressCalls.inc({ outcome }) });
+  const { tools, types } = steps;
   const db = openDatabase({
     url: config.databaseUrl,
     max: config.databasePool,
@@ -43,6 +45,7 @@ export async function startWorker(
   });
   const queues = await openQueues(config, { log, onAddFailed: () => metrics.queueAddFailures.inc() });
   const wakeups = queues.wakeups ?? openPostgresWakeups(db, `${config.queuePrefix}_wakeups`);
+  const files = await openFiles(config);
   const engine = createEngine({
     db,
     steps: queues.steps,
@@ -53,7 +56,10 @@ export async function startWorker(
     metrics,
     name: 'holdpoint worker',
     leaseMs: config.leaseMs,
+    sealer: createSealer(config.secretKeys),
+    files,
   });
+  const stopFileSweep = startFileSweep(engine);
   const server = serveSteps(engine, queues, {
     concurrency: config.workerConcurrency,
     heartbeatMs: config.heartbeatMs,
@@ -73,7 +79,15 @@ export async function startWorker(
     async stop() {
       health?.close();
       await server.stop(config.drainMs);
-      const closed = [queues.close(), wakeups.close(), engine.close(), db.close()];
+      await settleWithin(stopFileSweep(), CLOSE_MS);
+      const closed = [
+        queues.close(),
+        wakeups.close(),
+        engine.close(),
+        files.storage.close(),
+        steps.close(),
+        db.close(),
+      ];
       await settleWithin(Promise.allSettled(closed), CLOSE_MS);
       log.info('worker stopped');
     },

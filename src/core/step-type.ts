@@ -3,6 +3,7 @@
 
 import type { Step } from './definition.ts';
 import type { Problem } from './errors.ts';
+import type { Interpolation } from './expression.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Actor, RunError } from './run.ts';
 
@@ -74,6 +75,8 @@ export interface StepType {
   check?(step: Step, known: Known): Problem[];
   /** Fields holding `${…}` or bare expressions (`condition`) that are read when the step settles or runs. */
   readonly templates: readonly string[];
+  /** How values are put into the texts of such a field; as they are, and no secrets, where it says nothing. */
+  interpolation?(step: Step, field: string): Interpolation | undefined;
   /** Fields that hold one bare JEXL expression. */
   readonly expressions?: readonly string[];
   /** Pure: what entering this step does; throws `ExpressionError` when it cannot. Absent on working steps. */
@@ -96,14 +99,28 @@ export interface StepTypes {
 
 /** What a definition may refer to in this process. */
 export interface Known {
-  tools: ReadonlyMap<string, { input?: JsonObject }>;
+  tools: ReadonlyMap<string, KnownTool>;
+}
+
+export interface KnownTool {
+  input?: JsonObject;
+  /** Problems of arguments as they stand in a definition, `${…}` not filled in; pointers relative to them. */
+  check?(args: JsonObject): Problem[];
 }
 
 export type WorkHandler = (step: Step, context: WorkContext) => Promise<Json>;
 
-/** What a running step is given. `input` is the step's type-specific fields, resolved and stored. */
+/**
+ * What a running step is given. `input` is the step's type-specific fields, resolved and stored, with placeholders where
+ * they name secrets.
+ */
 export interface WorkContext {
   input: JsonObject;
+  /**
+   * The input with the values of its secrets in their places, to be sent out and kept nowhere; from then on they are
+   * blanked in what the handler logs, returns and throws. Throws a `StepError` when one cannot be had.
+   */
+  reveal(): Promise<JsonObject>;
   runId: string;
   stepId: string;
   visit: number;
@@ -113,6 +130,23 @@ export interface WorkContext {
   /** Aborts when the run is cancelled, the step times out, or this worker lost its claim. */
   signal: AbortSignal;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string, data?: JsonObject): void;
+  /**
+   * Opens a file of the run's workspace, such as the one that came with its start as `data.fileId`. Throws a `StepError`,
+   * `file_not_found` or `file_unavailable`.
+   */
+  openFile(fileId: string): Promise<OpenedFile>;
+}
+
+/** A file as a step is given it. */
+export interface OpenedFile {
+  fileId: string;
+  filename: string;
+  contentType: string;
+  size: number;
+  /** In hexadecimal. */
+  sha256: string;
+  /** Read it once, with `for await` or as the body of a `fetch`; it is closed when the step is over. */
+  content: AsyncIterable<Uint8Array>;
 }
 
 /** Throw from a handler to say how its failure is to be treated; any other error is retried under the same effect key. */

@@ -4,9 +4,11 @@
 import type { Json, JsonObject } from '../core/json.ts';
 import type { PlanStep } from '../core/plan.ts';
 import type { OpenStep } from '../core/run.ts';
-import { isStepError } from '../core/step-type.ts';
+import { isStepError, type WorkContext } from '../core/step-type.ts';
 import type { AttemptError } from '../core/transition.ts';
 import type { Engine, RememberedRun } from './engine.ts';
+import { type LentFiles, lendFiles } from './lend-files.ts';
+import { type Revealed, revealInput } from './reveal-secrets.ts';
 
 /** `abandoned`: the claim was taken away, so nobody wants the result any more. */
 export type HandlerResult =
@@ -77,7 +79,7 @@ export function runHandler(
 }
 
 async function call(
-  { log }: Engine,
+  engine: Engine,
   { run, step, open }: Running,
   input: JsonObject | null,
   leash: Leash,
@@ -85,7 +87,9 @@ async function call(
   const { id: runId } = run.state;
   const { visit, attempt, epoch } = open;
   const stepId = step.step.id;
-  const output = await step.type.work!(step.step, {
+  const { log } = engine;
+  const lent: { files?: LentFiles; secrets?: Revealed } = {};
+  const context = {
     input: input ?? {},
     runId,
     stepId,
@@ -95,9 +99,27 @@ async function call(
     get signal() {
       return leash.signal;
     },
-    log: (level, message, data) => log[level]({ runId, stepId, visit, attempt, data }, message),
-  });
-  return asJson(output);
+    async reveal() {
+      lent.secrets ??= await revealInput(engine, run.state.workspaceId, { step, input: input ?? {} });
+      return lent.secrets.input;
+    },
+    log(level, message, data) {
+      const clean = lent.secrets?.redact ?? ((value: Json) => value);
+      log[level]({ runId, stepId, visit, attempt, data: data && clean(data) }, String(clean(message)));
+    },
+    openFile(fileId) {
+      lent.files ??= lendFiles(engine, run.state.workspaceId, leash.signal);
+      return lent.files.open(fileId);
+    },
+  } satisfies WorkContext;
+  try {
+    const output = asJson(await step.type.work!(step.step, context));
+    return lent.secrets ? lent.secrets.redact(output) : output;
+  } catch (error) {
+    throw lent.secrets ? lent.secrets.redactError(error) : error;
+  } finally {
+    lent.files?.takeBack();
+  }
 }
 
 /** What the value is once stored: dates become text, `undefined` becomes null. */

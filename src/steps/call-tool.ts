@@ -5,6 +5,7 @@ import type { Step } from '../core/definition.ts';
 import type { Problem } from '../core/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import { compilePayload } from '../core/schema.ts';
+import { findSecretNames, findSecretProblems } from '../core/secret-templates.ts';
 import { type Known, StepError, type StepType, type WorkContext } from '../core/step-type.ts';
 import { suggestName } from '../core/suggestion.ts';
 import type { Tool, Tools } from './tools.ts';
@@ -20,8 +21,13 @@ export function createCallTool(tools: Tools): StepType {
       args: { type: ['object', 'string'] },
     },
     templates: ['args'],
+    interpolation(step) {
+      const tool = tools.get(String(step['tool'] ?? step['toolId']));
+      const args = isJsonObject(step['args']) ? step['args'] : {};
+      return { secrets: true, ...(tool?.encode ? { encode: (pointer) => tool.encode!(args, pointer) } : {}) };
+    },
     normalise,
-    check: checkCall,
+    check: (step, known) => [...checkCall(step, known), ...checkSecrets(step, tools)],
     isPure: (step) => tools.get(String(step['tool']))?.pure ?? false,
 
     async work(step, context) {
@@ -53,10 +59,22 @@ function checkCall(step: Step, known: Known): Problem[] {
     ];
   if (typeof args === 'string' && !args.includes('${'))
     return [{ pointer: '/args', message: `must be an object, or one \${…} that gives one` }];
-  if (!found.input || typeof args === 'string') return [];
+  if (typeof args === 'string') return [];
   const given = isJsonObject(args) ? args : {};
-  const missing = compilePayload(found.input).requiredFields.filter((name) => !Object.hasOwn(given, name));
-  return missing.map((name) => ({ pointer: `/args/${name}`, message: `is required by the tool "${tool}"` }));
+  const required = found.input ? compilePayload(found.input).requiredFields : [];
+  const missing = required.filter((name) => !Object.hasOwn(given, name));
+  return [
+    ...missing.map((name) => ({ pointer: `/args/${name}`, message: `is required by the tool "${tool}"` })),
+    ...(found.check?.(given) ?? []).map((problem) => ({ ...problem, pointer: `/args${problem.pointer}` })),
+  ];
+}
+
+/** A pure tool reaches nothing outside, so there is nobody to show a secret to. */
+function checkSecrets({ tool, args }: Step, tools: Tools): Problem[] {
+  const names = findSecretNames(args);
+  if (!tools.get(String(tool))?.pure || names.size === 0) return findSecretProblems(names, '/args');
+  const message = `names a secret, but the tool "${tool}" is pure and reaches nothing outside`;
+  return [{ pointer: '/args', message, hint: 'secrets are for tools that are not pure, and for call-api' }];
 }
 
 async function callTool(tool: Tool, context: WorkContext): Promise<Json> {

@@ -1,6 +1,8 @@
 // The step types of this process, by name and alias. A type that is not listed here does not exist.
 
 import type { StepType, StepTypes } from '../core/step-type.ts';
+import { createEgress, type Egress } from '../egress/egress.ts';
+import { createCallApi } from './call-api.ts';
 import { createCallTool } from './call-tool.ts';
 import { collectInputs } from './collect-inputs.ts';
 import { condition } from './condition.ts';
@@ -10,12 +12,13 @@ import type { Tools } from './tools.ts';
 import { transform } from './transform.ts';
 import { wait } from './wait.ts';
 
-/** Every step type, the tools of call-tool bound to `tools`. */
-export function createStepTypes(tools: Tools): StepTypes {
+/** Every step type: call-tool with `tools`, and those that reach out with `egress`, by default open to public hosts only. */
+export function createStepTypes(tools: Tools, egress: Egress = createEgress()): StepTypes {
   const types: readonly StepType[] = [
     collectInputs,
     requestUserAction,
     createCallTool(tools),
+    createCallApi(egress),
     condition,
     transform,
     wait,

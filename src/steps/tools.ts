@@ -4,12 +4,14 @@
 import { createRequire } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Problem } from '../core/errors.ts';
+import type { Encode } from '../core/expression.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { findPayloadProblems } from '../core/schema-rules.ts';
 import type { WorkContext } from '../core/step-type.ts';
 
 // biome-ignore lint/performance/noBarrelFile: one public module is all that a tool's author imports
-export { StepError, type WorkContext } from '../core/step-type.ts';
+export { type OpenedFile, StepError, type WorkContext } from '../core/step-type.ts';
 
 /** What a tool is made of. Schemas are JSON Schema iff their `type` is the text `object`, else field maps. */
 export interface ToolSpec<Args extends JsonObject = JsonObject> {
@@ -20,7 +22,14 @@ export interface ToolSpec<Args extends JsonObject = JsonObject> {
   output?: JsonObject;
   /** It touches nothing outside, so that claim and completion may be one commit. Default: false. */
   pure?: boolean;
-  /** Runs the tool. Throw a `StepError` to say whether a failure may be retried. */
+  /** Problems of arguments as a definition has them, `${…}` not filled in; pointers begin at the arguments. */
+  check?(args: JsonObject): Problem[];
+  /** How values are put into the text at `pointer` of the arguments, as in a URL. Default: as they are. */
+  encode?(args: JsonObject, pointer: string): Encode | undefined;
+  /**
+   * Runs the tool. Where the arguments name secrets they have placeholders; `(await context.reveal()).args` has the values.
+   * Throw a `StepError` to say whether a failure may be retried.
+   */
   handler(args: Args, context: WorkContext): Json | Promise<Json>;
 }
 
@@ -56,10 +65,10 @@ export function defineTool<Args extends JsonObject = JsonObject>(spec: ToolSpec<
 
 const echo = defineTool({ name: 'echo', description: 'Returns its arguments', pure: true, handler: (args) => args });
 
-/** The tools of a process: the built-in ones and `tools`; throws on a name that is taken. */
-export function createTools(tools: Iterable<Tool> = []): Tools {
+/** The tools of a process: `echo`, those that are `builtIn`, and `tools`; throws on a name that is taken. */
+export function createTools(tools: Iterable<Tool> = [], builtIn: readonly Tool[] = []): Tools {
   const known = new Map<string, Tool>([[echo.name, echo]]);
-  for (const tool of tools) {
+  for (const tool of [...builtIn, ...tools]) {
     if (known.has(tool.name) && known.get(tool.name) !== tool)
       throw new Error(`There are two tools called "${tool.name}"; rename one`);
     known.set(tool.name, tool);
@@ -68,7 +77,11 @@ export function createTools(tools: Iterable<Tool> = []): Tools {
 }
 
 /** Imports modules, by path (relative to `cwd`) or package name, and takes every tool they export, alone or in a list. */
-export async function loadTools(modules: readonly string[], cwd = process.cwd()): Promise<Tools> {
+export async function loadTools(
+  modules: readonly string[],
+  cwd = process.cwd(),
+  builtIn: readonly Tool[] = [],
+): Promise<Tools> {
   const found: Tool[] = [];
   for (const name of modules) {
     const tools = findTools(await importModule(name, cwd));
@@ -76,7 +89,7 @@ export async function loadTools(modules: readonly string[], cwd = process.cwd())
       throw new Error(`The module "${name}" of HOLDPOINT_TOOLS exports no tool; export what defineTool returns`);
     found.push(...tools);
   }
-  return createTools(found);
+  return createTools(found, builtIn);
 }
 
 export function isTool(value: unknown): value is Tool {

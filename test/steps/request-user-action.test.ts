@@ -251,8 +251,8 @@ describe('a request-user-action step', () => {
     });
 
     it('may not have fields that are no schemas', () => {
-      expect(problems({ actions: [{ id: 'x', fields: { a: { type: 'string', pattern: 'x' } } }] })).to.deep.equal([
-        '/actions/0/fields/a/pattern is not supported yet',
+      expect(problems({ actions: [{ id: 'x', fields: { a: { type: 'string', pattern: '(' } } }] })).to.deep.equal([
+        '/actions/0/fields/a/pattern is no regular expression of JavaScript',
       ]);
     });
   });

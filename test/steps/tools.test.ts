@@ -12,6 +12,7 @@ const TOOLS_MODULE = JSON.stringify(new URL('../../src/steps/tools.ts', import.m
 
 const context = (input: JsonObject): WorkContext => ({
   input,
+  reveal: async () => input,
   runId: 'r',
   stepId: 's',
   visit: 1,
@@ -19,6 +20,7 @@ const context = (input: JsonObject): WorkContext => ({
   effectKey: 'hp_r_s_1_1',
   signal: new AbortController().signal,
   log: () => {},
+  openFile: () => Promise.reject(new Error('there are no files here')),
 });
 
 function run(tool: Tool, input: JsonObject): Promise<Json> {

@@ -1,0 +1,66 @@
+// The verbs of a workspace's secrets: set and delete. A value goes in and only a running step gets it out
+// (engine/reveal-secrets.ts).
+
+import { AppError, type Problem } from '../core/errors.ts';
+import type { Actor } from '../core/run.ts';
+import { MAX_SECRET_CHARS, MIN_SECRET_CHARS, SECRET_NAME, SECRET_NAME_RULE } from '../core/secrets.ts';
+import type { Sealer } from '../store/sealing.ts';
+import { deleteSecretRow, MAX_SECRETS, putSecret, type SealedSecret, type SecretRow } from '../store/secrets.ts';
+import type { Engine } from './engine.ts';
+
+export interface NewSecret {
+  actor: Actor;
+  name: string;
+  value: string;
+}
+
+/** What a value is sealed for: it opens under no other name, and in no other workspace. */
+export function labelOf({ workspaceId, name }: Pick<SealedSecret, 'workspaceId' | 'name'>): string {
+  return `secret ${workspaceId}/${name}`;
+}
+
+/** Sets a secret, new or over an old one. Throws `invalid_request`, or `conflict` when none can be kept. */
+export async function setSecret(
+  engine: Engine,
+  { actor, name, value }: NewSecret,
+): Promise<SecretRow & { isNew: boolean }> {
+  const problems = findProblems(name, value);
+  if (problems.length > 0)
+    throw new AppError('invalid_request', 'the secret cannot be kept; details says why', problems);
+  const { workspaceId, userId } = actor;
+  const sealed = requireSealer(engine).seal(value, labelOf({ workspaceId, name }));
+  const row = await putSecret(engine.db, { workspaceId, name, sealed, updatedBy: userId });
+  if (row === null)
+    throw new AppError('conflict', `the workspace has ${MAX_SECRETS} secrets, the most there may be; delete one first`);
+  return row;
+}
+
+/** Deletes a secret; steps that name it fail from now on. Throws `not_found`. */
+export async function deleteSecret(engine: Engine, { actor, name }: Omit<NewSecret, 'value'>): Promise<void> {
+  const { workspaceId } = actor;
+  if (!SECRET_NAME.test(name) || !(await deleteSecretRow(engine.db, { workspaceId, name })))
+    throw new AppError('not_found', 'the workspace has no secret of this name');
+}
+
+function requireSealer({ sealer }: Engine): Sealer {
+  if (sealer) return sealer;
+  throw new AppError('conflict', 'this server keeps no secrets: its operator has to set HOLDPOINT_SECRET_KEY first');
+}
+
+function findProblems(name: string, value: string): Problem[] {
+  const problems: Problem[] = [];
+  if (!SECRET_NAME.test(name)) problems.push({ pointer: '/name', message: 'cannot be used', hint: SECRET_NAME_RULE });
+  if (value.length < MIN_SECRET_CHARS || value.length > MAX_SECRET_CHARS)
+    problems.push({
+      pointer: '/value',
+      message: `must have ${MIN_SECRET_CHARS} to ${MAX_SECRET_CHARS} characters`,
+      hint: 'a shorter one could not be kept out of outputs; what is no secret may stand in the definition',
+    });
+  else if (!value.isWellFormed() || value.includes('\u0000'))
+    problems.push({
+      pointer: '/value',
+      message: 'holds a NUL character or a lone surrogate',
+      hint: 'send well-formed text',
+    });
+  return problems;
+}
