@@ -58,6 +58,8 @@ export interface Actor {
   userId: string;
   keyId?: string;
   role?: string;
+  /** What the credential says about its bearer; expressions of the runs they start see it as `context`. */
+  context?: JsonObject;
 }
 
 export interface RunError {

@@ -1,14 +1,12 @@
-// Workspaces and API keys. A key is stored only as its SHA-256, so nobody who reads this table can use one; who may do
-// what with a role is decided at the edge.
+// What is asked of keys on every request, and the first key of all. A key is stored only as its SHA-256, so nobody who
+// reads this table can use one; who may do what with a role is decided elsewhere.
 
 import { createHash } from 'node:crypto';
+import type { Role } from '../core/roles.ts';
 import type { Database } from './db.ts';
 
-export const ROLES = ['viewer', 'editor', 'admin', 'owner'] as const;
-export type Role = (typeof ROLES)[number];
-
-/** A stored key and its workspace. Times are epoch milliseconds. */
-export interface ApiKeyRow {
+/** A key with its workspace, and its user as a member there. Times are epoch milliseconds. */
+export interface ApiKeyCredential {
   id: string;
   workspaceId: string;
   workspaceSlug: string;
@@ -17,6 +15,9 @@ export interface ApiKeyRow {
   userId: string;
   expiresAt: number | null;
   revokedAt: number | null;
+  /** Null when the user is no member, and never was. */
+  memberRole: Role | null;
+  memberRemovedAt: number | null;
 }
 
 export function hashApiKey(key: string): Buffer {
@@ -24,14 +25,16 @@ export function hashApiKey(key: string): Buffer {
 }
 
 /** Finds a key by the SHA-256 of its text; expired and revoked ones too, so the edge can say which it was. */
-export async function findApiKey(db: Database, hash: Buffer): Promise<ApiKeyRow | null> {
-  const { rows } = await db.pool.query<ApiKeyRow>({
+export async function findApiKey(db: Database, hash: Buffer): Promise<ApiKeyCredential | null> {
+  const { rows } = await db.pool.query<ApiKeyCredential>({
     name: 'api-key-by-hash',
     text: `SELECT k.id, k.workspace_id AS "workspaceId", w.slug AS "workspaceSlug", k.hash, k.role,
                   k.user_id AS "userId",
                   floor(extract(epoch FROM k.expires_at) * 1000)::bigint AS "expiresAt",
-                  floor(extract(epoch FROM k.revoked_at) * 1000)::bigint AS "revokedAt"
+                  floor(extract(epoch FROM k.revoked_at) * 1000)::bigint AS "revokedAt",
+                  m.role AS "memberRole", floor(extract(epoch FROM m.removed_at) * 1000)::bigint AS "memberRemovedAt"
              FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
+             LEFT JOIN members m ON m.workspace_id = k.workspace_id AND m.user_id = k.user_id
             WHERE k.hash = $1`,
     values: [hash],
   });
@@ -71,14 +74,26 @@ export interface NewApiKey {
   role: Role;
   userId: string;
   expiresAt?: number;
+  /** Default `bootstrap`. */
+  createdBy?: string;
 }
 
 /** Inserts a key unless the same key is there already; says whether it did. */
 export async function ensureApiKey(db: Database, key: NewApiKey): Promise<boolean> {
   const { rowCount } = await db.pool.query(
-    `INSERT INTO api_keys (id, workspace_id, name, prefix, hash, role, user_id, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8::float8 / 1000)) ON CONFLICT (hash) DO NOTHING`,
-    [key.id, key.workspaceId, key.name, key.prefix, key.hash, key.role, key.userId, key.expiresAt ?? null],
+    `INSERT INTO api_keys (id, workspace_id, name, prefix, hash, role, user_id, expires_at, created_by)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8::float8 / 1000), $9) ON CONFLICT (hash) DO NOTHING`,
+    [
+      key.id,
+      key.workspaceId,
+      key.name,
+      key.prefix,
+      key.hash,
+      key.role,
+      key.userId,
+      key.expiresAt ?? null,
+      key.createdBy ?? 'bootstrap',
+    ],
   );
   return rowCount === 1;
 }

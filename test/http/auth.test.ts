@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { AppError } from '../../src/core/errors.ts';
+import { ROLES, type Role } from '../../src/core/roles.ts';
 import { type Authenticate, createAuthenticator, requireRole } from '../../src/http/auth.ts';
 import { createLog } from '../../src/log.ts';
-import { findApiKey, hashApiKey, ROLES, type Role } from '../../src/store/access.ts';
+import { findApiKey, hashApiKey } from '../../src/store/access.ts';
 import type { Database } from '../../src/store/db.ts';
 import { createKey, createWorkspace, openTestDatabase, type TestWorkspace } from '../support/api.ts';
 

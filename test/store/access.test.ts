@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { bootstrapAccess } from '../../src/engine/bootstrap-access.ts';
 import { createLog } from '../../src/log.ts';
 import { ensureWorkspace, findApiKey, hashApiKey, touchApiKey } from '../../src/store/access.ts';
+import { findMember } from '../../src/store/access-members.ts';
 import type { Database } from '../../src/store/db.ts';
 import { createWorkspace, openTestDatabase } from '../support/api.ts';
 
@@ -67,6 +68,21 @@ describe('the store of workspaces and keys', () => {
     expect(row).to.deep.include({ workspaceSlug: 'acme', role: 'owner' });
     const { rows } = await db.pool.query("SELECT count(*)::int AS n FROM workspaces WHERE slug = 'acme'");
     expect(rows[0].n).to.equal(1);
+    expect(await findMember(db, { workspaceId: row!.workspaceId, userId: 'owner' })).to.deep.include({
+      role: 'owner',
+      addedBy: 'bootstrap',
+      removedAt: null,
+    });
+  });
+
+  it('leaves a workspace alone that was given another slug since', async () => {
+    const settings = { bootstrapApiKey: `${KEY}_renamed`, bootstrapWorkspace: 'old-name' };
+    await bootstrapAccess({ db, log }, settings);
+    await db.pool.query("UPDATE workspaces SET slug = 'new-name' WHERE slug = 'old-name'");
+    await bootstrapAccess({ db, log }, settings);
+    expect((await findApiKey(db, hashApiKey(`${KEY}_renamed`)))!.workspaceSlug).to.equal('new-name');
+    const { rowCount } = await db.pool.query("SELECT FROM workspaces WHERE slug = 'old-name'");
+    expect(rowCount).to.equal(0);
   });
 
   it('does not bring a revoked bootstrap key back', async () => {

@@ -1,0 +1,66 @@
+// Verbs for API keys: make one, which is the only time its text is seen, and revoke one. Nobody makes or revokes a key
+// that may do more than they may.
+
+import { randomBytes } from 'node:crypto';
+import { v7 as newId } from 'uuid';
+import { AppError } from '../core/errors.ts';
+import { refuseMoreThanOwn } from '../core/membership.ts';
+import { isAtLeast, type Role } from '../core/roles.ts';
+import type { Actor } from '../core/run.ts';
+import { ensureApiKey, hashApiKey } from '../store/access.ts';
+import { type ApiKeyRow, findApiKeyById, revokeApiKey } from '../store/access-api-keys.ts';
+import type { Engine } from './engine.ts';
+
+export interface ApiKeyRequest {
+  name: string;
+  role: Role;
+  /** Whom the key acts for; default the actor. */
+  userId?: string;
+  /** Epoch milliseconds. */
+  expiresAt?: number;
+}
+
+const SHOWN_PREFIX = 8;
+const KEY_BYTES = 32;
+
+type Access = Pick<Engine, 'db' | 'clock'>;
+
+/** Answers the key's row and, this once, its text. Throws `forbidden`, `invalid_request` (an expiry that has passed). */
+export async function createApiKey(
+  { db, clock }: Access,
+  { actor, request }: { actor: Actor; request: ApiKeyRequest },
+): Promise<{ row: ApiKeyRow; key: string }> {
+  const { name, role, userId = actor.userId, expiresAt } = request;
+  refuseMoreThanOwn(actor, role);
+  // Not `<=`: a leap second is a valid time in JSON Schema and NaN in JavaScript.
+  if (expiresAt !== undefined && !(expiresAt > clock.now())) {
+    const problem = { pointer: '/expiresAt', message: 'must be in the future' };
+    throw new AppError('invalid_request', '/expiresAt must be in the future', [problem]);
+  }
+  const key = `sk_${randomBytes(KEY_BYTES).toString('base64url')}`;
+  const { workspaceId } = actor;
+  const id = newId();
+  await ensureApiKey(db, {
+    id,
+    workspaceId,
+    name,
+    prefix: key.slice(0, SHOWN_PREFIX),
+    hash: hashApiKey(key),
+    role,
+    userId,
+    createdBy: actor.userId,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  });
+  const row = await findApiKeyById(db, { workspaceId, id });
+  if (row === null) throw new AppError('internal', 'the key was stored and is not there');
+  return { row, key };
+}
+
+/** Refused everywhere within five seconds. Revoking again changes nothing. Throws `not_found`, `forbidden`. */
+export async function endApiKey({ db }: Access, { actor, id }: { actor: Actor; id: string }): Promise<void> {
+  const row = await findApiKeyById(db, { workspaceId: actor.workspaceId, id });
+  if (row === null) throw new AppError('not_found', 'no API key here has this id');
+  if (!isAtLeast(actor.role, row.role))
+    throw new AppError('forbidden', `only the role ${row.role} or higher may revoke this key`);
+  await revokeApiKey(db, { id, by: actor.userId });
+}
