@@ -30,8 +30,38 @@ export interface Config {
   workerPort: number | null;
   /** How long a stopping process lets running steps finish. */
   drainMs: number;
+  /** How many requests a minute a credential may make, how many of them may start runs; 0 is no limit. */
+  rateLimit: number;
+  rateLimitStarts: number;
+  /** How many wrong credentials a minute an address may show before it is told to wait. */
+  rateLimitFailures: number;
+  /** Proxies in front whose X-Forwarded-For is believed. */
+  trustedProxies: number;
+  /** Keys that seal secrets (store/sealing.ts): the first seals, the others still open. */
+  secretKeys: Buffer[];
+  /** Where files go; null: to the disk, below `dataDir`. */
+  filesS3: S3Settings | null;
+  /** How many bytes of files a workspace may store. */
+  filesQuota: number;
+  /** Files that this process takes at once. */
+  parallelUploads: number;
+  /** Hosts, `host:port` and CIDRs that steps may call beside public hosts. */
+  egressAllow: string[];
+  /** The mail server of the send-email tool, and who sends when a step does not say. */
+  smtpUrl: string | null;
+  smtpFrom: string | null;
   /** Where a test makes this process fail; always empty without HOLDPOINT_TEST=1. */
   failpoints: Failpoint[];
+}
+
+/** A bucket of S3, or of anything that speaks its protocol. */
+export interface S3Settings {
+  bucket: string;
+  /** Null: the provider is AWS. */
+  endpoint: string | null;
+  region: string;
+  /** Null: as the AWS SDK finds them (environment, instance role). */
+  credentials: { accessKeyId: string; secretAccessKey: string } | null;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -50,6 +80,10 @@ export function loadConfig(env: Environment = process.env): Config {
     return fallback;
   };
 
+  /** Nobody needs protection from whoever tries Holdpoint on a database that it brought itself. */
+  const perMinute = (name: string, fallback: number): number =>
+    integer(name, text('DATABASE_URL') === null ? 0 : fallback, 0, 1_000_000);
+
   const url = (name: string, protocols: string[]): string | null => {
     const raw = text(name);
     if (raw === null) return null;
@@ -63,6 +97,39 @@ export function loadConfig(env: Environment = process.env): Config {
     if (raw === null || expected.test(raw)) return raw;
     problems.push(`${name} ${says}`);
     return null;
+  };
+
+  const secretKeys = (): Buffer[] => {
+    const keys = (text('HOLDPOINT_SECRET_KEY') ?? '').split(',').map((part) => part.trim());
+    const named = keys.filter(Boolean);
+    if (named.every((key) => /^([0-9a-f]{64}|[A-Za-z0-9+/_-]{43}=?)$/i.test(key)))
+      return named.map((key) => Buffer.from(key, key.length === 64 ? 'hex' : 'base64'));
+    problems.push('HOLDPOINT_SECRET_KEY must be 32 bytes as hex or base64 (`openssl rand -hex 32`), several by commas');
+    return [];
+  };
+
+  const filesS3 = (): S3Settings | null => {
+    const bucket = text('FILES_S3_BUCKET');
+    const endpoint = url('FILES_S3_ENDPOINT', ['http:', 'https:']);
+    const accessKeyId = text('FILES_S3_ACCESS_KEY_ID');
+    const secretAccessKey = text('FILES_S3_SECRET_ACCESS_KEY');
+    const region = text('FILES_S3_REGION') ?? 'us-east-1';
+    if ((accessKeyId === null) !== (secretAccessKey === null))
+      problems.push('FILES_S3_ACCESS_KEY_ID and FILES_S3_SECRET_ACCESS_KEY must be set together, or neither');
+    if (bucket === null && (endpoint ?? accessKeyId) !== null)
+      problems.push('FILES_S3_BUCKET must name the bucket when other FILES_S3_ settings are there');
+    const credentials = accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : null;
+    return bucket === null ? null : { bucket, endpoint, region, credentials };
+  };
+
+  const egressAllow = (): string[] => {
+    const entries = (text('HOLDPOINT_EGRESS_ALLOW') ?? '').split(',').map((part) => part.trim());
+    const listed = entries.filter(Boolean);
+    const host = /^(\[[0-9a-f:.]+\]|[\p{L}\p{N}_-]+(\.[\p{L}\p{N}_-]+)*\.?)(:\d{1,5})?$/iu;
+    const address = /^[0-9a-f:.]+(\/\d{1,3})?$/i;
+    if (!listed.every((entry) => host.test(entry) || address.test(entry)))
+      problems.push('HOLDPOINT_EGRESS_ALLOW must be hosts, host:port or CIDRs, separated by commas, without wildcards');
+    return listed;
   };
 
   const failpoints = (): Failpoint[] => {
@@ -110,6 +177,17 @@ export function loadConfig(env: Environment = process.env): Config {
     databasePool: integer('DATABASE_POOL', 10, 2, 200),
     workerPort: text('WORKER_PORT') === null ? null : integer('WORKER_PORT', 0, 0, 65_535),
     drainMs: integer('DRAIN_MS', 20_000, 0, 600_000),
+    rateLimit: perMinute('RATE_LIMIT', 600),
+    rateLimitStarts: perMinute('RATE_LIMIT_STARTS', 300),
+    rateLimitFailures: perMinute('RATE_LIMIT_FAILURES', 60),
+    trustedProxies: integer('TRUSTED_PROXIES', 0, 0, 16),
+    secretKeys: secretKeys(),
+    filesS3: filesS3(),
+    filesQuota: integer('FILES_QUOTA_MB', 10_240, 1, 1_000_000_000) * 1_048_576,
+    parallelUploads: integer('FILES_PARALLEL_UPLOADS', 16, 1, 1_000),
+    egressAllow: egressAllow(),
+    smtpUrl: url('SMTP_URL', ['smtp:', 'smtps:']),
+    smtpFrom: pattern('SMTP_FROM', /^[^\r\n]{3,300}$/, 'must be an address, as in "Holdpoint <no-reply@example.com>"'),
     failpoints: failpoints(),
   };
   if (config.heartbeatMs * 2 > config.leaseMs)

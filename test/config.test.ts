@@ -23,6 +23,17 @@ const DEFAULTS = {
   databasePool: 10,
   workerPort: null,
   drainMs: 20_000,
+  rateLimit: 0,
+  rateLimitStarts: 0,
+  rateLimitFailures: 0,
+  trustedProxies: 0,
+  secretKeys: [],
+  filesS3: null,
+  filesQuota: 10_737_418_240,
+  parallelUploads: 16,
+  egressAllow: [],
+  smtpUrl: null,
+  smtpFrom: null,
   failpoints: [],
 };
 
@@ -69,6 +80,19 @@ describe('settings', () => {
       DATABASE_POOL: '5',
       WORKER_PORT: '3001',
       DRAIN_MS: '0',
+      RATE_LIMIT: '1000',
+      TRUSTED_PROXIES: '2',
+      HOLDPOINT_SECRET_KEY: `${'ab'.repeat(32)}, ${Buffer.alloc(32, 7).toString('base64')}`,
+      FILES_S3_BUCKET: 'holdpoint',
+      FILES_S3_ENDPOINT: 'https://s3.example.com',
+      FILES_S3_REGION: 'eu-central-1',
+      FILES_S3_ACCESS_KEY_ID: 'AKIA',
+      FILES_S3_SECRET_ACCESS_KEY: 'secret',
+      FILES_QUOTA_MB: '100',
+      FILES_PARALLEL_UPLOADS: '4',
+      HOLDPOINT_EGRESS_ALLOW: 'crm.internal, mail:25,10.0.0.0/8 ,[::1]:3000,münchen.example',
+      SMTP_URL: 'smtps://user:pass@mail.example.com',
+      SMTP_FROM: 'Holdpoint <no-reply@example.com>',
     });
     expect(config).to.deep.equal({
       port: 0,
@@ -89,6 +113,22 @@ describe('settings', () => {
       databasePool: 5,
       workerPort: 3001,
       drainMs: 0,
+      rateLimit: 1_000,
+      rateLimitStarts: 300,
+      rateLimitFailures: 60,
+      trustedProxies: 2,
+      secretKeys: [Buffer.alloc(32, 0xab), Buffer.alloc(32, 7)],
+      filesS3: {
+        bucket: 'holdpoint',
+        endpoint: 'https://s3.example.com',
+        region: 'eu-central-1',
+        credentials: { accessKeyId: 'AKIA', secretAccessKey: 'secret' },
+      },
+      filesQuota: 104_857_600,
+      parallelUploads: 4,
+      egressAllow: ['crm.internal', 'mail:25', '10.0.0.0/8', '[::1]:3000', 'münchen.example'],
+      smtpUrl: 'smtps://user:pass@mail.example.com',
+      smtpFrom: 'Holdpoint <no-reply@example.com>',
       failpoints: [],
     });
   });
@@ -110,6 +150,16 @@ describe('settings', () => {
       DATABASE_POOL: '1',
       WORKER_PORT: '-1',
       DRAIN_MS: 'NaN',
+      RATE_LIMIT: '-1',
+      TRUSTED_PROXIES: 'all',
+      HOLDPOINT_SECRET_KEY: 'c2hvcnQ=',
+      FILES_S3_ENDPOINT: 's3.example.com',
+      FILES_S3_SECRET_ACCESS_KEY: 'hunter2',
+      FILES_QUOTA_MB: '0',
+      FILES_PARALLEL_UPLOADS: '0',
+      HOLDPOINT_EGRESS_ALLOW: 'ok.example.com,*.example.com',
+      SMTP_URL: 'mail.example.com:25',
+      SMTP_FROM: 'a\nBcc: b',
     });
     expect(problems).to.have.members([
       'PORT must be a whole number from 0 to 65535, not "70000"',
@@ -127,6 +177,16 @@ describe('settings', () => {
       'DATABASE_POOL must be a whole number from 2 to 200, not "1"',
       'WORKER_PORT must be a whole number from 0 to 65535, not "-1"',
       'DRAIN_MS must be a whole number from 0 to 600000, not "NaN"',
+      'RATE_LIMIT must be a whole number from 0 to 1000000, not "-1"',
+      'TRUSTED_PROXIES must be a whole number from 0 to 16, not "all"',
+      'HOLDPOINT_SECRET_KEY must be 32 bytes as hex or base64 (`openssl rand -hex 32`), several by commas',
+      'FILES_S3_ENDPOINT must be a URL that starts with http:// or https://',
+      'FILES_S3_ACCESS_KEY_ID and FILES_S3_SECRET_ACCESS_KEY must be set together, or neither',
+      'FILES_QUOTA_MB must be a whole number from 1 to 1000000000, not "0"',
+      'FILES_PARALLEL_UPLOADS must be a whole number from 1 to 1000, not "0"',
+      'HOLDPOINT_EGRESS_ALLOW must be hosts, host:port or CIDRs, separated by commas, without wildcards',
+      'SMTP_URL must be a URL that starts with smtp:// or smtps://',
+      'SMTP_FROM must be an address, as in "Holdpoint <no-reply@example.com>"',
     ]);
   });
 
@@ -135,10 +195,23 @@ describe('settings', () => {
       DATABASE_URL: 'postgre://holdpoint:hunter2hunter2@db/holdpoint',
       REDIS_URL: 'http://:hunter2hunter2@cache',
       HOLDPOINT_BOOTSTRAP_API_KEY: 'hunter2hunter2',
+      HOLDPOINT_SECRET_KEY: 'hunter2hunter2',
     };
     const problems = findProblems(secrets);
-    expect(problems).to.have.length(3);
+    expect(problems).to.have.length(4);
     expect(problems.join()).not.to.include('hunter2');
+  });
+
+  it('ask for the bucket where the rest of S3 is named', () => {
+    expect(findProblems({ FILES_S3_ENDPOINT: 'http://s3:9000' })).to.deep.equal([
+      'FILES_S3_BUCKET must name the bucket when other FILES_S3_ settings are there',
+    ]);
+    expect(loadConfig({ FILES_S3_BUCKET: 'files' }).filesS3).to.deep.equal({
+      bucket: 'files',
+      endpoint: null,
+      region: 'us-east-1',
+      credentials: null,
+    });
   });
 
   it('let no lease end while its worker lives', () => {
@@ -188,7 +261,7 @@ function readSettingsTable(): { names: string[]; fallback: string }[] {
     .map((line) => {
       const [, variables = '', fallback = ''] = line.split('|').map((cell) => cell.trim());
       return {
-        names: [...variables.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name!),
+        names: [...variables.matchAll(/`([A-Z][A-Z0-9_]*)`/g)].map(([, name]) => name!),
         fallback: fallback.split(/[;:]/)[0]!.replaceAll('`', '').trim().split(' ')[0]!,
       };
     });
