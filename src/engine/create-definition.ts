@@ -3,8 +3,9 @@
 import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../core/errors.ts';
 import type { Actor } from '../core/run.ts';
-import { validateDefinition } from '../core/validation.ts';
-import { insertDefinition, listTakenKeys } from '../store/definitions.ts';
+import { insertDefinition } from '../store/definition-changes.ts';
+import { findDefinition, listTakenKeys } from '../store/definitions.ts';
+import { checkDefinition } from './check-definition.ts';
 import type { Engine } from './engine.ts';
 
 /** Keys are short enough for a URL; a suffix still fits behind them. */
@@ -12,23 +13,27 @@ const MAX_KEY = 60;
 /** Each try reads the taken keys anew, so only as many racers at once can make it give up. */
 const MAX_TRIES = 100;
 
+export interface CreateRequest {
+  actor: Actor;
+  definition: unknown;
+  /** The id it gets; what was created with it before is answered. */
+  id?: string;
+}
+
 /** Answers the new workflow's id and key. Throws `invalid_definition` with every problem at once. */
 export async function createDefinition(
   engine: Engine,
-  { actor, definition }: { actor: Actor; definition: unknown },
+  { actor, definition, id }: CreateRequest,
 ): Promise<{ id: string; key: string }> {
-  const checked = validateDefinition(definition, engine.types, engine.known);
-  if (!checked.ok) {
-    const message = 'the definition has problems; details lists each with its place';
-    throw new AppError('invalid_definition', message, checked.problems);
-  }
+  const body = checkDefinition(engine, definition);
   const { workspaceId, userId } = actor;
-  const id = uuidv7();
-  const base = slugOf(checked.definition.name);
+  const base = slugOf(body.name);
   for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
+    const existing = id === undefined ? null : await findDefinition(engine.db, { workspaceId, idOrKey: id });
+    if (existing !== null) return existing;
     const key = firstFreeKey(base, await listTakenKeys(engine.db, { workspaceId, base }));
-    const row = { id, workspaceId, key, createdBy: userId, body: checked.definition };
-    if (await insertDefinition(engine.db, row)) return { id, key };
+    const row = { id: id ?? uuidv7(), workspaceId, key, createdBy: userId, body };
+    if (await insertDefinition(engine.db, row)) return { id: row.id, key };
   }
   throw new AppError('conflict', 'many workflows of this name are being created at once; try again');
 }

@@ -1,24 +1,19 @@
-// Definitions and their versions: rows in, plain objects out. Versions are immutable, so a found body may be cached for
-// ever. Knows which numbers a selector may name; refuses to know what a definition means.
+// Reading definitions and their versions: rows in, plain objects out. Versions are immutable, so a found body may be cached
+// for ever. Knows which numbers a selector may name; refuses to know what a definition means.
 
 import type { Definition } from '../core/definition.ts';
-import type { Json } from '../core/json.ts';
+import type { Publishing, VersionStatus, WorkflowStatus } from '../core/publishing.ts';
 import type { Database } from './db.ts';
 
-export type VersionStatus = 'draft' | 'testing' | 'published';
-
 /** A workflow without its graph. Times are epoch milliseconds. */
-export interface DefinitionRow {
+export interface DefinitionRow extends Publishing {
   id: string;
   workspaceId: string;
   key: string;
   name: string;
   description: string | null;
-  latestVersion: number;
-  /** Status of the latest version, not of the workflow. */
-  latestStatus: VersionStatus;
-  publishedVersion: number | null;
-  archivedAt: number | null;
+  /** Grows with every change; a change is committed only where it is still the one that was read. */
+  revision: number;
   createdBy: string;
   createdAt: number;
   updatedAt: number;
@@ -43,7 +38,7 @@ export function isUuid(text: string): boolean {
 
 const COLUMNS = `
   d.id, d.workspace_id AS "workspaceId", d.key, d.name, d.description, d.latest_version AS "latestVersion",
-  v.status AS "latestStatus", d.published_version AS "publishedVersion",
+  v.status AS "latestStatus", d.published_version AS "publishedVersion", d.revision,
   ${epochMs('d.archived_at')} AS "archivedAt", d.created_by AS "createdBy",
   ${epochMs('d.created_at')} AS "createdAt", ${epochMs('d.updated_at')} AS "updatedAt"`;
 const FROM = `
@@ -54,7 +49,7 @@ function epochMs(column: string): string {
   return `floor(extract(epoch FROM ${column}) * 1000)::bigint`;
 }
 
-/** Finds a workflow of the workspace by id or key; an id wins over another workflow's key that looks like one. */
+/** Finds a workflow of the workspace that is not deleted; an id wins over another workflow's key that looks like one. */
 export async function findDefinition(
   db: Database,
   { workspaceId, idOrKey }: { workspaceId: string; idOrKey: string },
@@ -65,8 +60,9 @@ export async function findDefinition(
     name: id === null ? 'definition-by-key' : 'definition-by-id-or-key',
     text:
       id === null
-        ? `SELECT ${COLUMNS} ${FROM} WHERE d.workspace_id = $1 AND d.key = $2`
-        : `SELECT ${COLUMNS} ${FROM} WHERE d.workspace_id = $1 AND (d.key = $2 OR d.id = $3) ORDER BY d.id = $3 DESC LIMIT 1`,
+        ? `SELECT ${COLUMNS} ${FROM} WHERE d.deleted_at IS NULL AND d.workspace_id = $1 AND d.key = $2`
+        : `SELECT ${COLUMNS} ${FROM} WHERE d.deleted_at IS NULL AND d.workspace_id = $1 AND (d.key = $2 OR d.id = $3)
+            ORDER BY d.id = $3 DESC LIMIT 1`,
     values: id === null ? [workspaceId, idOrKey] : [workspaceId, id, id],
   });
   return rows[0] ?? null;
@@ -84,6 +80,36 @@ export async function findVersion(
     values: [definitionId, version],
   });
   return rows[0] ?? null;
+}
+
+/** The number of the version that a request with this id has made. */
+export async function findVersionByRequest(
+  db: Database,
+  { definitionId, requestId }: { definitionId: string; requestId: string },
+): Promise<number | null> {
+  const { rows } = await db.pool.query<{ version: number }>(
+    'SELECT version FROM definition_versions WHERE definition_id = $1 AND request_id = $2',
+    [definitionId, requestId],
+  );
+  return rows[0]?.version ?? null;
+}
+
+/** One page of a workflow's versions without their bodies, newest first, and how many there are in all. */
+export async function listVersions(
+  db: Database,
+  { definitionId, limit, offset }: { definitionId: string; limit: number; offset: number },
+): Promise<{ rows: Omit<VersionRow, 'body'>[]; total: number }> {
+  const { rows } = await db.pool.query<Omit<VersionRow, 'body'>>(
+    `SELECT definition_id AS "definitionId", version, status, created_by AS "createdBy",
+            ${epochMs('created_at')} AS "createdAt", ${epochMs('published_at')} AS "publishedAt"
+       FROM definition_versions WHERE definition_id = $1 ORDER BY version DESC LIMIT $2 OFFSET $3`,
+    [definitionId, limit, offset],
+  );
+  const count = await db.pool.query<{ total: number }>(
+    'SELECT count(*) AS total FROM definition_versions WHERE definition_id = $1',
+    [definitionId],
+  );
+  return { rows, total: count.rows[0]?.total ?? 0 };
 }
 
 /** What a version selector may look like: `latest`, `published`, `1.0.3` or `3`. */
@@ -105,7 +131,7 @@ export interface DefinitionFilter {
   workspaceId: string;
   /** Part of a name or description; `%` and `_` mean themselves. */
   search?: string;
-  status?: VersionStatus | 'archived';
+  status?: WorkflowStatus;
   includeArchived?: boolean;
   limit: number;
   offset: number;
@@ -130,7 +156,7 @@ export async function listDefinitions(
 
 function buildFilter({ workspaceId, search, status, includeArchived }: DefinitionFilter) {
   const values: unknown[] = [workspaceId];
-  const conditions = ['d.workspace_id = $1'];
+  const conditions = ['d.deleted_at IS NULL', 'd.workspace_id = $1'];
   if (status === 'archived') conditions.push('d.archived_at IS NOT NULL');
   else if (status !== undefined || !includeArchived) conditions.push('d.archived_at IS NULL');
   if (status === 'published') conditions.push('d.published_version IS NOT NULL');
@@ -151,54 +177,8 @@ export async function listTakenKeys(
   { workspaceId, base }: { workspaceId: string; base: string },
 ): Promise<Set<string>> {
   const { rows } = await db.pool.query<{ key: string }>(
-    `SELECT key FROM definitions WHERE workspace_id = $1 AND (key = $2 OR key ~ ('^' || $2 || '-[0-9]{1,9}$'))`,
+    `SELECT key FROM definitions WHERE deleted_at IS NULL AND workspace_id = $1 AND (key = $2 OR key ~ ('^' || $2 || '-[0-9]{1,9}$'))`,
     [workspaceId, base],
   );
   return new Set(rows.map((row) => row.key));
-}
-
-export interface NewDefinition {
-  id: string;
-  workspaceId: string;
-  key: string;
-  createdBy: string;
-  body: Definition;
-}
-
-/** Inserts a workflow with its version 1, a draft, in one statement; false when the key is taken. */
-export async function insertDefinition(db: Database, row: NewDefinition): Promise<boolean> {
-  const { rowCount } = await db.pool.query(
-    `WITH inserted AS (
-       INSERT INTO definitions (id, workspace_id, key, name, description, latest_version, created_by)
-       VALUES ($1, $2, $3, $4, $5, 1, $6)
-       ON CONFLICT (workspace_id, key) DO NOTHING
-       RETURNING id, workspace_id
-     )
-     INSERT INTO definition_versions (definition_id, version, workspace_id, body, status, created_by)
-     SELECT id, 1, workspace_id, $7::jsonb, 'draft', $6 FROM inserted`,
-    [row.id, row.workspaceId, row.key, row.body.name, row.body.description ?? null, row.createdBy, toJsonb(row.body)],
-  );
-  return rowCount === 1;
-}
-
-/** Publishes one version in one statement; false when the workflow is archived or has no such version. */
-export async function markPublished(
-  db: Database,
-  { definitionId, version }: { definitionId: string; version: number },
-): Promise<boolean> {
-  const { rowCount } = await db.pool.query(
-    `WITH published AS (
-       UPDATE definitions SET published_version = $2, updated_at = now()
-        WHERE id = $1 AND archived_at IS NULL AND latest_version >= $2
-        RETURNING id
-     )
-     UPDATE definition_versions v SET status = 'published', published_at = coalesce(v.published_at, now())
-       FROM published WHERE v.definition_id = published.id AND v.version = $2`,
-    [definitionId, version],
-  );
-  return rowCount === 1;
-}
-
-function toJsonb(value: Definition | Json): string {
-  return JSON.stringify(value);
 }

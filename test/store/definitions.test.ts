@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { v7 as uuidv7 } from 'uuid';
 import type { Definition } from '../../src/core/definition.ts';
+import { decidePublishing } from '../../src/core/publishing.ts';
 import type { Database } from '../../src/store/db.ts';
+import { insertDefinition, moveDefinition } from '../../src/store/definition-changes.ts';
 import {
   findDefinition,
   findVersion,
-  insertDefinition,
   listDefinitions,
   listTakenKeys,
-  markPublished,
   resolveVersion,
 } from '../../src/store/definitions.ts';
 import { createWorkspace, openTestDatabase } from '../support/api.ts';
@@ -36,6 +36,13 @@ describe('the store of definitions', () => {
     return id;
   };
 
+  const publish = async (id: string) => {
+    const row = (await findDefinition(db, { workspaceId, idOrKey: id }))!;
+    const decision = decidePublishing(row, { type: 'publish', version: 1 }, Date.now());
+    if (decision.kind !== 'accepted') throw new Error('the workflow cannot be published');
+    expect(await moveDefinition(db, row, decision)).to.equal(true);
+  };
+
   it('creates version 1 as a draft, found by id and by key', async () => {
     const id = await insert('onboarding', define('Onboarding', 'New customers'));
     const byId = await findDefinition(db, { workspaceId, idOrKey: id.toUpperCase() });
@@ -51,6 +58,7 @@ describe('the store of definitions', () => {
       latestStatus: 'draft',
       publishedVersion: null,
       archivedAt: null,
+      revision: 1,
       createdBy: 'ada',
     });
     expect(byKey!.createdAt).to.be.closeTo(Date.now(), 60_000);
@@ -110,7 +118,7 @@ describe('the store of definitions', () => {
   it('filters by status; archived ones are hidden unless asked for', async () => {
     await insert('draft');
     const published = await insert('published');
-    await markPublished(db, { definitionId: published, version: 1 });
+    await publish(published);
     const archived = await insert('archived');
     await db.pool.query('UPDATE definitions SET archived_at = now() WHERE id = $1', [archived]);
     const list = async (filter: object) =>
@@ -121,19 +129,6 @@ describe('the store of definitions', () => {
     expect(await list({ status: 'published', includeArchived: true })).to.deep.equal(['published']);
     expect(await list({ status: 'draft' })).to.deep.equal(['draft']);
     expect(await list({ status: 'testing' })).to.deep.equal([]);
-  });
-
-  it('publishes a version that exists, and never an archived workflow', async () => {
-    const id = await insert('pub');
-    expect(await markPublished(db, { definitionId: id, version: 2 })).to.equal(false);
-    expect(await markPublished(db, { definitionId: id, version: 1 })).to.equal(true);
-    const row = await findDefinition(db, { workspaceId, idOrKey: id });
-    expect(row).to.deep.include({ publishedVersion: 1, latestStatus: 'published' });
-    const first = await findVersion(db, { definitionId: id, version: 1 });
-    await markPublished(db, { definitionId: id, version: 1 });
-    expect((await findVersion(db, { definitionId: id, version: 1 }))!.publishedAt).to.equal(first!.publishedAt);
-    await db.pool.query('UPDATE definitions SET archived_at = now() WHERE id = $1', [id]);
-    expect(await markPublished(db, { definitionId: id, version: 1 })).to.equal(false);
   });
 
   it('resolves selectors to version numbers', () => {

@@ -1,7 +1,9 @@
 // Rows into the words of the workflow face (API.md §1, seeds 000 and 001). Pure and total: nothing here loads, fails or
 // decides; every other file of this face leaves words to this one.
 
+import { findInputFields } from '../../core/input-fields.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
+import { workflowStatus } from '../../core/publishing.ts';
 import type { Cancellation, RunError, RunStatus, StepRunStatus } from '../../core/run.ts';
 import type { DefinitionRow, VersionRow } from '../../store/definitions.ts';
 import type { PauseView, RunHistory, RunView, StepView } from '../../store/run-views.ts';
@@ -17,10 +19,14 @@ const ERROR_WORDS: Readonly<Record<string, string>> = {
   not_found: 'Not found',
   workflow_not_found: 'Workflow not found',
   version_not_found: 'Workflow not found',
+  version_changed: 'Precondition failed',
   run_not_found: 'Workflow run not found',
+  file_not_found: 'File not found',
   method_not_allowed: 'Method not allowed',
   payload_too_large: 'Payload too large',
   unsupported_media_type: 'Unsupported media type',
+  quota_exceeded: 'Quota exceeded',
+  rate_limit_exceeded: 'Too many requests',
   internal: 'Internal server error',
   unavailable: 'Service unavailable',
 };
@@ -183,7 +189,7 @@ export function presentWorkflowSummary(row: DefinitionRow): JsonObject {
     id: row.key,
     name: row.name,
     description: row.description,
-    status: presentWorkflowStatus(row),
+    status: workflowStatus(row),
     version: presentVersion(row.latestVersion),
     publishedVersion: row.publishedVersion === null ? null : presentVersion(row.publishedVersion),
     createdAt: presentTime(row.createdAt),
@@ -205,20 +211,22 @@ export function presentWorkflow(row: DefinitionRow, version: VersionRow): Json {
   };
 }
 
-function presentWorkflowStatus(row: DefinitionRow): string {
-  if (row.archivedAt !== null) return 'archived';
-  return row.publishedVersion === null ? row.latestStatus : 'published';
+export function presentVersionSummary(row: DefinitionRow, version: Omit<VersionRow, 'body'>): JsonObject {
+  return {
+    id: row.key,
+    version: presentVersion(version.version),
+    status: version.status,
+    createdAt: presentTime(version.createdAt),
+    createdBy: version.createdBy,
+    publishedAt: presentTime(version.publishedAt),
+    isLatest: version.version === row.latestVersion,
+    isPublished: version.version === row.publishedVersion,
+  };
 }
 
 /** What a run of this version is to be given: its `payload`, or what its first collect-inputs step asks for. */
 export function presentInputSchema(row: DefinitionRow, version: VersionRow): Json {
-  const { payload = {}, steps } = version.body;
-  const first = steps.find((step) => step.type === 'collect-inputs');
-  const fallback = (first?.['output'] ?? {}) as JsonObject; // checked when the definition was created
-  return {
-    success: true,
-    data: { workflowId: row.key, payload: Object.keys(payload).length > 0 ? payload : fallback },
-  };
+  return { success: true, data: { workflowId: row.key, payload: findInputFields(version.body) } };
 }
 
 /** Version numbers are integers inside and semver here: 1 is `1.0.0`, 4 is `1.0.3`. */

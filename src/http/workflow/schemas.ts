@@ -78,7 +78,8 @@ export interface ListQuery {
   offset?: number;
 }
 export const listQuery = object({
-  search: { type: 'string', maxLength: 200 },
+  // Postgres refuses NUL in text.
+  search: { type: 'string', maxLength: 200, pattern: '^[^\\u0000]*$', description: 'text without NUL' },
   status: { type: 'string', enum: ['draft', 'testing', 'published', 'archived'] },
   includeArchived: { type: 'boolean' },
   limit: { type: 'integer', minimum: 1, maximum: 200 },
@@ -94,6 +95,29 @@ export interface PublishBody {
   version?: string;
 }
 export const publishBody = object({ version });
+
+export interface VersionsQuery {
+  limit?: number;
+  offset?: number;
+}
+export const versionsQuery = object({
+  limit: { type: 'integer', minimum: 1, maximum: 1_000 },
+  offset: { type: 'integer', minimum: 0, maximum: 1_000_000_000 },
+});
+
+export interface CloneBody {
+  name?: string;
+}
+export const cloneBody = object({ name: { type: 'string', minLength: 1, maxLength: 200 } });
+
+/** What the keys of a definition must be is the engine's to say, once they are laid over the latest version. */
+export type UpdateBody = JsonObject & { status?: 'draft' | 'testing' };
+export const updateBody: JsonObject = {
+  type: 'object',
+  properties: { status: { type: 'string', enum: ['draft', 'testing'] } },
+};
+
+export const noBody = object({});
 
 /** Anything that is an object; what must be in it is the engine's to say, all problems at once. */
 export const definitionBody: JsonObject = { type: 'object' };
