@@ -5,12 +5,14 @@ import { LRUCache } from 'lru-cache';
 import type { RunState } from '../core/run.ts';
 import type { Known, StepTypes } from '../core/step-type.ts';
 import type { Wakeups } from '../core/wakeups.ts';
+import type { Files } from '../files/storage.ts';
 import type { Logger } from '../log.ts';
 import type { StepsQueue } from '../queue/steps-queue.ts';
 import { type Committer, createCommitter } from '../store/commit.ts';
 import type { Database } from '../store/db.ts';
 import { type DefinitionRow, findDefinition } from '../store/definitions.ts';
 import { loadRuns } from '../store/runs.ts';
+import type { Sealer } from '../store/sealing.ts';
 import type { Metrics } from '../telemetry.ts';
 import { batchLoads, type Loader } from './batch-loads.ts';
 import type { Mailbox } from './change-run.ts';
@@ -28,6 +30,10 @@ export interface EngineOptions {
   metrics: Metrics;
   name: string;
   leaseMs: number;
+  /** Seals what must be read again; null where the operator gave no key. */
+  sealer?: Sealer | null;
+  /** Where files are kept; without it none are taken or lent. */
+  files?: Files;
 }
 
 /** A run as this process last committed or loaded it, and the steps whose outputs it holds. */

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import { AppError } from '../core/errors.ts';
 import { findJsonProblems, type JsonObject } from '../core/json.ts';
+import type { Plan } from '../core/plan.ts';
 import type { Actor } from '../core/run.ts';
 import type { Validator } from '../core/schema.ts';
 import { decideStart } from '../core/transition.ts';
@@ -21,22 +22,46 @@ export interface StartRequest {
   workflow: string;
   /** `latest` (default), `published`, `3` or `1.0.2`. */
   version?: string;
-  input: JsonObject;
-  /** Claims of the credential, offered to expressions. */
-  context?: JsonObject;
+  /** What the run is given, or how that is made once the run's plan is known. */
+  input: JsonObject | MakeInput;
   /** What started it: `api`, later `schedule`, `webhook` … */
   trigger: string;
   /** Unique per workspace: a start whose origin exists already answers that run. */
   origin?: string;
 }
 
+/** `check` says whether the plan's payload takes an input, and answers it with defaults; throws `invalid_input`. */
+export type MakeInput = (start: {
+  plan: Plan;
+  runId: string;
+  check(input: JsonObject): JsonObject;
+}) => Promise<JsonObject>;
+
 const PATIENCE_MS = 2_000;
 /** Beyond the committer's patience, for whatever is read before it. */
 const MARGIN_MS = 500;
+/** Making an input may mean storing a file. */
+const INPUT_MS = 20_000;
 
 /** Throws `workflow_not_found`, `version_not_found`, `workflow_archived`, `invalid_input`, `unavailable`. */
 export function startRun(engine: Engine, request: StartRequest): Promise<{ runId: string }> {
-  return withPatience(start(engine, request), PATIENCE_MS + MARGIN_MS);
+  const inputMs = typeof request.input === 'function' ? INPUT_MS : 0;
+  return withPatience(startOrFind(engine, request), PATIENCE_MS + MARGIN_MS + inputMs);
+}
+
+/** What was started is answered, also where the same start would be refused by now: archived, or with a new payload. */
+async function startOrFind(engine: Engine, request: StartRequest): Promise<{ runId: string }> {
+  try {
+    return await start(engine, request);
+  } catch (error) {
+    const existing = error instanceof AppError ? await findStarted(engine, request) : null;
+    if (existing === null) throw error;
+    return { runId: existing };
+  }
+}
+
+async function findStarted(engine: Engine, { actor, origin }: StartRequest): Promise<string | null> {
+  return origin === undefined ? null : findRunByOrigin(engine.db.pool, actor.workspaceId, origin);
 }
 
 async function start(engine: Engine, request: StartRequest): Promise<{ runId: string }> {
@@ -47,15 +72,17 @@ async function start(engine: Engine, request: StartRequest): Promise<{ runId: st
     throw new AppError('workflow_archived', `Workflow "${definition.key}" is archived; unarchive it to start runs`);
   const version = chooseVersion(definition, request.version ?? 'latest');
   const plan = await engine.plans.get(definition.id, version);
-  const input = checkInput(plan.payload, request.input);
   const id = newId();
+  const check = (input: JsonObject) => checkInput(plan.payload, input);
+  const input =
+    typeof request.input === 'function' ? await request.input({ plan, runId: id, check }) : check(request.input);
   const run = {
     id,
     workspaceId: actor.workspaceId,
     definitionId: definition.id,
     version,
     input,
-    context: request.context ?? {},
+    context: actor.context ?? {},
   };
   const decision = decideStart(plan, run, { now: engine.clock.now(), actor, commandId: randomUUID(), newId });
   const origins = { trigger, owner: actor.userId, origin };
@@ -69,9 +96,7 @@ async function start(engine: Engine, request: StartRequest): Promise<{ runId: st
     finishCommit(engine, decision, 'all');
     return { runId: id };
   }
-  const existing = origin === null ? null : await findRunByOrigin(engine.db.pool, actor.workspaceId, origin);
-  if (!existing) throw new AppError('conflict', 'The run could not be created; try again');
-  return { runId: existing };
+  throw new AppError('conflict', 'The run could not be created; try again');
 }
 
 function chooseVersion(definition: DefinitionRow, selector: string): number {
