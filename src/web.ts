@@ -6,19 +6,28 @@ import { pathToFileURL } from 'node:url';
 import { createBoard } from '../dashboards/bull-board.ts';
 import { type Config, loadConfig } from './config.ts';
 import { bootstrapAccess } from './engine/bootstrap-access.ts';
+import { createRequests } from './engine/claim-request.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
+import { createSecretOpener } from './engine/signing-keys.ts';
 import { armFailpoints } from './failpoints.ts';
+import { openFiles } from './files/storage.ts';
 import { createApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
+import { createDocsRoutes } from './http/docs.ts';
+import { createFormReader } from './http/form.ts';
 import { createSystemRoutes, type Probe } from './http/health.ts';
+import type { Face } from './http/route.ts';
 import { listen } from './http/server.ts';
 import { createWorkflowFace } from './http/workflow/routes.ts';
+import { createWorkspacesFace } from './http/workspaces/routes.ts';
 import { createLog, type Logger } from './log.ts';
 import { openQueues, type Queues } from './queue/connection.ts';
-import { createStepTypes } from './steps/registry.ts';
-import { loadTools, type Tools } from './steps/tools.ts';
+import { openRateLimits } from './queue/rate-limits.ts';
+import { loadSteps } from './steps/load-steps.ts';
+import type { Tools } from './steps/tools.ts';
 import { type Database, openDatabase } from './store/db.ts';
 import { listPendingMigrations } from './store/migrate.ts';
+import { createSealer } from './store/sealing.ts';
 import { openPostgresWakeups } from './store/wakeups.ts';
 import { createMetrics } from './telemetry.ts';
 
@@ -44,21 +53,36 @@ const CLOCK_EVERY_MS = 60_000;
 /** Listens within seconds, whatever else is away; rejects only when the port or a tool module cannot be had. */
 export async function startWeb(config: WebConfig, overrides: WebOverrides = {}): Promise<WebProcess> {
   const log = overrides.log ?? createLog({ level: config.logLevel, name: 'web' });
-  const tools = overrides.tools ?? (await loadTools(config.toolModules));
   const stopping = new AbortController();
-  const { engine, queues, close } = await openEngine(config, { log, tools });
+  const { engine, queues, close: closeEngine } = await openEngine(config, { log, tools: overrides.tools });
+  const rates = openRateLimits(config, log);
+  const close = async () => {
+    rates.close();
+    await closeEngine();
+  };
+  const faces = createFaces(engine);
+  const systemRoutes = createSystemRoutes({
+    probes: listProbes(engine.db, queues, config),
+    vital: ['postgres', 'migrations'],
+    metrics: engine.metrics,
+    stopping: stopping.signal,
+  });
   const app = createApp({
-    faces: [createWorkflowFace(engine)],
-    systemRoutes: createSystemRoutes({
-      probes: listProbes(engine.db, queues, config),
-      vital: ['postgres', 'migrations'],
-      metrics: engine.metrics,
-      stopping: stopping.signal,
+    faces,
+    systemRoutes: [...systemRoutes, ...createDocsRoutes({ faces, systemRoutes })],
+    authenticate: createAuthenticator({
+      db: engine.db,
+      log,
+      clock: engine.clock,
+      ...(engine.sealer ? { openSecret: createSecretOpener(engine.sealer) } : {}),
     }),
-    authenticate: createAuthenticator({ db: engine.db, log, clock: engine.clock }),
+    limits: rates.limits,
+    trustedProxies: config.trustedProxies,
     log,
     metrics: engine.metrics,
     stopping: stopping.signal,
+    requests: createRequests({ db: engine.db, log }),
+    readForm: createFormReader({ parallel: config.parallelUploads }),
     board: createBoard({ queues: queues.board, basePath: BOARD_PATH }),
   });
   // Before listening, so that where all is well the first request finds its key; bounded by the pool's timeouts.
@@ -85,13 +109,19 @@ export async function startWeb(config: WebConfig, overrides: WebOverrides = {}):
   };
 }
 
-async function openEngine(config: WebConfig, { log, tools }: { log: Logger; tools: Tools }) {
+/** Every dialect; the last owns the paths that no other does. */
+export function createFaces(engine: Engine): Face[] {
+  return [createWorkspacesFace(engine), createWorkflowFace(engine)];
+}
+
+async function openEngine(config: WebConfig, { log, tools: given }: { log: Logger; tools: Tools | undefined }) {
   const metrics = createMetrics({ processMetrics: true });
+  const { tools, types } = await loadSteps(config, { tools: given });
   const onError = (error: Error) => log.warn({ error: error.message }, 'Postgres connection');
   const db = openDatabase({ url: config.databaseUrl, max: config.databasePool, name: NAME, onError });
   const queues = await openQueues(config, { log, onAddFailed: () => metrics.queueAddFailures.inc() });
   const wakeups = queues.wakeups ?? openPostgresWakeups(db, `${config.queuePrefix}_wakeups`);
-  const types = createStepTypes(tools);
+  const files = await openFiles(config);
   const engine = createEngine({
     db,
     steps: queues.steps,
@@ -102,11 +132,14 @@ async function openEngine(config: WebConfig, { log, tools }: { log: Logger; tool
     metrics,
     name: NAME,
     leaseMs: config.leaseMs,
+    sealer: createSealer(config.secretKeys),
+    files,
   });
   const close = async () => {
     await queues.close();
     await wakeups.close();
     await engine.close();
+    await files.storage.close();
     await db.close();
   };
   return { engine, queues, close };

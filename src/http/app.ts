@@ -3,11 +3,15 @@
 
 import Koa, { type Context, type Middleware, type Next } from 'koa';
 import { AppError } from '../core/errors.ts';
+import type { RateLimits } from '../core/rate-limit.ts';
+import type { Requests } from '../engine/claim-request.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../telemetry.ts';
+import { type Admit, createAdmission, NO_LIMITS } from './admission.ts';
 import { type Authenticate, requireRole } from './auth.ts';
 import { dispatchRoutes } from './dispatch.ts';
 import { type HttpFailure, toHttpFailure } from './errors.ts';
+import type { ReadForm } from './form.ts';
 import { setHeaders } from './headers.ts';
 import { observeRequests } from './observe.ts';
 import type { Face, Route } from './route.ts';
@@ -18,18 +22,29 @@ export interface AppOptions {
   /** Routes that belong to no dialect: health and metrics. */
   systemRoutes: readonly Route[];
   authenticate: Authenticate;
+  /** Default none. */
+  limits?: RateLimits;
+  /** Proxies in front that set X-Forwarded-For; default none, and then the header is not looked at. */
+  trustedProxies?: number;
   log: Logger;
   metrics: Metrics;
   /** Aborts when the server stops. */
   stopping: AbortSignal;
+  /** Remembers requests that have an `Idempotency-Key`. */
+  requests?: Requests | undefined;
+  /** Reads forms; without it every route takes JSON only. */
+  readForm?: ReadForm;
   /** Serves everything below /admin/queues. */
   board?: Middleware;
 }
 
 const BOARD_PATH = '/admin/queues';
 
-export function createApp({ faces, systemRoutes, authenticate, log, metrics, stopping, board }: AppOptions): Koa {
-  const app = new Koa();
+export function createApp(options: AppOptions): Koa {
+  const { faces, systemRoutes, authenticate, log, metrics, stopping, requests, readForm, board } = options;
+  const { limits = NO_LIMITS, trustedProxies = 0 } = options;
+  const admit = createAdmission({ authenticate, limits });
+  const app = new Koa({ proxy: trustedProxies > 0, maxIpsCount: trustedProxies });
   app.on('error', (error: unknown) => log.debug({ err: error }, 'connection failed while answering'));
   app.use(setHeaders);
   app.use(observeRequests({ log, metrics }));
@@ -39,9 +54,9 @@ export function createApp({ faces, systemRoutes, authenticate, log, metrics, sto
     if (stopping.aborted && !context.headerSent) context.set('connection', 'close');
   });
   app.use(reportErrors(faces, log));
-  if (board !== undefined) app.use(guardBoard(board, authenticate));
+  if (board !== undefined) app.use(guardBoard(board, admit));
   const routes = [...systemRoutes, ...faces.flatMap((face) => face.routes)];
-  app.use(dispatchRoutes({ routes, authenticate, stopping }));
+  app.use(dispatchRoutes({ routes, admit, requests, readForm, stopping }));
   return app;
 }
 
@@ -83,13 +98,11 @@ function challengeFor(path: string): string {
 }
 
 /** Lets admins look, by Basic too, so that a browser can; nothing but reading gets through, whatever the board offers. */
-function guardBoard(board: Middleware, authenticate: Authenticate): Middleware {
+function guardBoard(board: Middleware, admit: Admit): Middleware {
   return async (context, next) => {
     if (!isBelow(context.path, BOARD_PATH)) return next();
     context.state['route'] = BOARD_PATH;
-    const actor = await authenticate(context.headers, { allowBasic: true });
-    context.state['actor'] = actor;
-    requireRole(actor, 'admin');
+    requireRole(await admit(context, { allowBasic: true }), 'admin');
     if (context.method !== 'GET' && context.method !== 'HEAD') {
       context.set('allow', 'GET, HEAD');
       throw new AppError('method_not_allowed', 'the board only shows; use the API to change runs');

@@ -1,18 +1,26 @@
-// From a request to a route's handler and back: credential, role, query, body, in this order, then the reply. What a
+// From a request to a route's handler and back: credential, workspace, role, query, body, then the reply. What a
 // route is for is none of its business.
 
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { AppError, type Problem } from '../core/errors.ts';
 import type { Actor } from '../core/run.ts';
-import { type Authenticate, requireRole } from './auth.ts';
+import type { Requests } from '../engine/claim-request.ts';
+import type { Admit } from './admission.ts';
+import { type Caller, isWorkspaceOf, requireRole } from './auth.ts';
 import { createBodyReader } from './body.ts';
+import { describeForm, isForm, type ReadForm } from './form.ts';
+import { answerOnce, type NamedRequest } from './idempotency.ts';
 import type { Reply, Route } from './route.ts';
 import { compileBodyCheck, compileQueryCheck } from './validate.ts';
 
 export interface DispatchOptions {
   routes: readonly Route[];
-  authenticate: Authenticate;
+  admit: Admit;
+  /** Remembers requests that have an `Idempotency-Key`; without it keys are ignored. */
+  requests?: Requests | undefined;
+  /** Reads forms for the routes that take them; without it they take JSON only. */
+  readForm?: ReadForm | undefined;
   /** Aborts when the server stops: whoever waits is answered with what is known. */
   stopping: AbortSignal;
 }
@@ -37,35 +45,71 @@ export function dispatchRoutes(options: DispatchOptions): Middleware {
   };
 }
 
-function serveRoute(route: Route, { authenticate, stopping }: DispatchOptions) {
+function serveRoute(route: Route, { admit, requests, readForm, stopping }: DispatchOptions) {
   const findQueryProblems = compileQueryCheck(route.query ?? NO_QUERY);
   const findBodyProblems = route.body === undefined ? () => [] : compileBodyCheck(route.body);
   const readBody = route.body === undefined ? async () => undefined : createBodyReader(route.bodyLimit);
+  // What is public knows no workspace to remember a key for.
+  const remembering = route.method === 'GET' || route.role === 'public' ? undefined : requests;
 
   return async (context: Context & { params: Record<string, string> }) => {
     context.state['route'] = route.path;
-    const actor = route.role === 'public' ? ANONYMOUS : await authenticate(context.headers);
-    context.state['actor'] = actor;
-    if (route.role !== 'public') requireRole(actor, route.role);
+    const actor = route.role === 'public' ? ANONYMOUS : await enter(context, route, admit);
     const query = { ...context.query };
     const inQuery = findQueryProblems(query).map((problem) => ({
       ...problem,
       message: `in the query: ${problem.message}`,
     }));
     refuseProblems(inQuery);
-    const body = await readBody(context);
-    refuseProblems(findBodyProblems(body));
-    const reply = await route.handler({
-      actor,
-      params: context.params,
-      query,
-      body,
-      header: (name) => context.get(name),
-      get signal() {
-        return watchClient(context, stopping);
-      },
-    });
-    sendReply(context, reply);
+    const form = route.takesForm && isForm(context) ? await readForm?.(context, actor) : undefined;
+    const body = form === undefined ? await readBody(context) : describeForm(form);
+    if (form === undefined) refuseProblems(findBodyProblems(body));
+    const handle = (idempotencyId?: string) =>
+      route.handler({
+        actor,
+        params: context.params,
+        query,
+        body,
+        header: (name) => context.get(name),
+        get signal() {
+          return watchClient(context, stopping);
+        },
+        ...(form === undefined ? {} : { form }),
+        ...(idempotencyId === undefined ? {} : { idempotencyId }),
+      });
+    const named = nameRequest(context, { actor, body });
+    try {
+      sendReply(context, await (remembering === undefined ? handle() : answerOnce(remembering, named, handle)));
+    } finally {
+      form?.release();
+    }
+  };
+}
+
+/** A workspace in the path that is not the caller's is one that does not exist. */
+async function enter(
+  context: Context & { params: Record<string, string> },
+  { role, isStart }: Route,
+  admit: Admit,
+): Promise<Caller> {
+  const caller = await admit(context, { isStart: isStart ?? false });
+  const named = context.params['wId'];
+  if (named !== undefined && !isWorkspaceOf(caller, named))
+    throw new AppError('not_found', 'no workspace here has this id or slug');
+  if (role !== 'public') requireRole(caller, role);
+  return caller;
+}
+
+function nameRequest(context: Context, { actor, body }: { actor: Actor; body: unknown }): NamedRequest {
+  const { method, url, headers, res } = context;
+  return {
+    actor,
+    method,
+    url,
+    headers,
+    body,
+    isHeard: () => !res.closed,
+    onReplay: () => context.set('idempotent-replayed', 'true'),
   };
 }
 

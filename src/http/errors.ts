@@ -14,19 +14,24 @@ export const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
   workflow_not_found: 404,
   version_not_found: 404,
   run_not_found: 404,
+  file_not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
   workflow_archived: 409,
-  version_conflict: 409,
+  version_changed: 412,
   run_finished: 409,
   run_not_paused: 409,
   already_answered: 409,
   ambiguous_pause: 409,
+  idempotency_pending: 409,
   claim_lost: 409,
   not_due: 409,
   step_not_open: 409,
   payload_too_large: 413,
+  quota_exceeded: 413,
   unsupported_media_type: 415,
+  rate_limit_exceeded: 429,
+  idempotency_mismatch: 422,
   internal: 500,
   unavailable: 503,
 };
@@ -41,7 +46,7 @@ export interface HttpFailure {
   unexpected: boolean;
 }
 
-/** Seconds after which a client may ask again when Postgres is away. */
+/** Seconds after which a client may ask again when Postgres is away, or its own first request still runs. */
 const RETRY_AFTER_S = 2;
 
 export function toHttpFailure(error: unknown): HttpFailure {
@@ -56,9 +61,6 @@ export function toHttpFailure(error: unknown): HttpFailure {
   if (status !== null && status >= 400 && status < 500) {
     return failure('invalid_request', 'the body could not be read as JSON; check its syntax and length');
   }
-  if (isBrokenCompression(error)) {
-    return failure('invalid_request', 'the body is not what its Content-Encoding says; check the compression');
-  }
   if (isTransient(error)) {
     return failure('unavailable', 'the database cannot be reached at the moment; try again shortly');
   }
@@ -71,13 +73,23 @@ export function toHttpFailure(error: unknown): HttpFailure {
   };
 }
 
+/** For `catch`: the engine tells what is wrong with an input from the input's root, and a caller sent it as a part. */
+export function locateInput(prefix: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof AppError) || error.code !== 'invalid_input') throw error;
+    const details = error.details.map((problem) => ({ ...problem, pointer: `${prefix}${problem.pointer}` }));
+    throw new AppError(error.code, error.message, details, { cause: error });
+  };
+}
+
 function fromAppError(error: AppError): HttpFailure {
   const result = failure(error.code, error.message);
   return { ...result, details: error.details, unexpected: error.code === 'internal' };
 }
 
 function failure(code: ErrorCode, message: string): HttpFailure {
-  const headers: Record<string, string> = code === 'unavailable' ? { 'retry-after': String(RETRY_AFTER_S) } : {};
+  const isPassing = code === 'unavailable' || code === 'idempotency_pending';
+  const headers: Record<string, string> = isPassing ? { 'retry-after': String(RETRY_AFTER_S) } : {};
   return { status: STATUS_OF[code], code, message, details: [], headers, unexpected: false };
 }
 
@@ -89,11 +101,6 @@ function statusOf(error: unknown): number | null {
     if (typeof value === 'number') return value;
   }
   return null;
-}
-
-function isBrokenCompression(error: unknown): boolean {
-  const code = codeOf(error);
-  return code.startsWith('Z_') || code === 'ERR_BUFFER_TOO_LARGE';
 }
 
 /** Undefined table or column: this program is newer than the schema. */

@@ -17,6 +17,24 @@ export interface HealthOptions {
   stopping: AbortSignal;
 }
 
+const TAG = 'About this server';
+const LIVE: JsonObject = { type: 'object', properties: { status: { const: 'ok' } }, required: ['status'] };
+const READINESS: JsonObject = {
+  type: 'object',
+  properties: {
+    status: { enum: ['ready', 'degraded', 'stopping', 'unavailable'] },
+    parts: {
+      type: 'object',
+      additionalProperties: {
+        type: 'object',
+        properties: { status: { enum: ['ok', 'error'] }, message: { type: 'string' } },
+        required: ['status'],
+      },
+    },
+  },
+  required: ['status', 'parts'],
+};
+
 /** A part that does not answer in this time is not ready. */
 const PROBE_TIMEOUT_MS = 2_500;
 /** Anybody may ask, so many askers share one answer for this long. */
@@ -32,18 +50,30 @@ export function createSystemRoutes({ probes, vital, metrics, stopping }: HealthO
       method: 'GET',
       path: '/health/live',
       role: 'public',
+      tag: TAG,
+      summary: 'Whether the process lives',
+      responses: { 200: { description: 'It does.', schema: LIVE } },
       handler: async () => ({ body: { status: 'ok' } }),
     }),
     defineRoute({
       method: 'GET',
       path: '/health/ready',
       role: 'public',
+      tag: TAG,
+      summary: 'Whether it can serve, and which part is not ready',
+      responses: {
+        200: { description: 'It can, perhaps without parts that requests can do without.', schema: READINESS },
+        503: { description: 'It cannot at the moment.', schema: READINESS },
+      },
       handler: async () => presentReadiness(await probeAll(), { vital, isStopping: stopping.aborted }),
     }),
     defineRoute({
       method: 'GET',
       path: '/metrics',
       role: 'admin',
+      tag: TAG,
+      summary: 'Metrics for Prometheus',
+      responses: { 200: { description: 'Prometheus’ text format.', contentType: 'text/plain' } },
       handler: async () => ({
         body: await metrics.registry.metrics(),
         headers: { 'content-type': metrics.registry.contentType },

@@ -4,8 +4,9 @@
 import type { Readable } from 'node:stream';
 import type { Problem } from '../core/errors.ts';
 import type { Json, JsonObject } from '../core/json.ts';
+import type { Role } from '../core/roles.ts';
 import type { Actor } from '../core/run.ts';
-import type { Role } from '../store/access.ts';
+import type { Form } from './form.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -15,10 +16,14 @@ export interface RouteRequest<Query = unknown, Body = unknown> {
   params: Readonly<Record<string, string>>;
   query: Query;
   body: Body;
+  /** Instead of the body, where the route `takesForm` and was sent one; the body then only describes it. */
+  form?: Form;
   /** One request header, lower-case name; `''` when it is missing. */
   header(name: string): string;
   /** Aborts when the client is gone or the server stops. */
   signal: AbortSignal;
+  /** Only with an `Idempotency-Key`: the same however often the request is worked on, so what it made can be found. */
+  idempotencyId?: string;
 }
 
 export interface Reply {
@@ -26,11 +31,39 @@ export interface Reply {
   headers?: Record<string, string>;
   /** JSON unless it is text or a stream, which bring their own `content-type`. */
   body: Json | Readable;
+  /** Members of the body that are shown this once: no copy of them is kept, and an idempotent replay has `null` there. */
+  shownOnce?: readonly string[];
+}
+
+export interface RouteAnswer {
+  description: string;
+  /** JSON Schema of the body; without one the answer has no body, or one that is not JSON (`contentType`). */
+  schema?: JsonObject;
+  /** Default `application/json`. */
+  contentType?: string;
+  /** Headers of this answer, beside those that every answer has. */
+  headers?: Readonly<Record<string, HeaderDocs>>;
+}
+
+export interface HeaderDocs {
+  description: string;
+  schema: JsonObject;
+}
+
+/** One request and its answer, parameters as they stand in the path. */
+export interface RouteExample {
+  name: string;
+  params?: Readonly<Record<string, string>>;
+  query?: Readonly<Record<string, string>>;
+  body?: Json;
+  /** Default the route's `successStatus`. */
+  status?: number;
+  answer?: Json;
 }
 
 export interface RouteSpec<Query, Body> {
   method: Method;
-  /** `/api/workflows/:id`; parameters are single path segments. */
+  /** `/api/workflows/:id`; parameters are single path segments, and `:wId` is always the caller's workspace. */
   path: string;
   /** The least role; `public` needs no credential. */
   role: Role | 'public';
@@ -40,15 +73,42 @@ export interface RouteSpec<Query, Body> {
   body?: JsonObject;
   /** Largest body in bytes, default 1 MB. */
   bodyLimit?: number;
+  /** It starts runs, for which there is a rate limit of its own. */
+  isStart?: true;
+  /** Also takes multipart/form-data: fields and one file, read as `form` (http/form.ts). */
+  takesForm?: true;
+  /** What OpenAPI says of the route: a line, a paragraph (CommonMark), and the group it is listed in. */
+  summary?: string;
+  description?: string;
+  tag?: string;
+  /** Status of the usual answer, default 200. */
+  successStatus?: number;
+  /** Headers that the handler reads, beside those that every route takes. */
+  headers?: Readonly<Record<string, HeaderDocs>>;
+  /** Answers by status: what each means and, where it has a body of its own, that body's schema. */
+  responses?: Readonly<Record<number, RouteAnswer>>;
+  /** Requests with their answers as they look on the wire; a test sends each of them. */
+  examples?: readonly RouteExample[];
   handler(request: RouteRequest<Query, Body>): Promise<Reply>;
 }
 
 export type Route = RouteSpec<unknown, unknown>;
 
+/** What OpenAPI says of a route beyond its path, role and schemas. */
+export type RouteDocs = Pick<
+  Route,
+  'summary' | 'description' | 'tag' | 'successStatus' | 'headers' | 'responses' | 'examples'
+>;
+
 /** Declares a route; `Query` and `Body` are what its schemas describe. */
 export function defineRoute<Query = Record<string, never>, Body = undefined>(spec: RouteSpec<Query, Body>): Route {
   // The schemas have checked the request before the handler sees it; this is the one place that trusts them.
   return spec as unknown as Route;
+}
+
+/** Puts its texts beside each route, where a face keeps them apart by `METHOD /path`. */
+export function documentRoutes(routes: readonly Route[], docs: Readonly<Record<string, RouteDocs>>): Route[] {
+  return routes.map((route) => ({ ...docs[`${route.method} ${route.path}`], ...route }));
 }
 
 /** An error as every face is given it, to be put into its own shape. */
@@ -67,4 +127,6 @@ export interface Face {
   prefixes: readonly string[];
   routes: readonly Route[];
   presentError(report: ErrorReport): Json;
+  /** JSON Schema of what `presentError` makes. */
+  errorSchema?: JsonObject;
 }

@@ -2,7 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { ensureApiKey, ensureWorkspace, hashApiKey, ROLES, type Role } from '../../src/store/access.ts';
+import { ROLES, type Role } from '../../src/core/roles.ts';
+import { ensureApiKey, ensureWorkspace, hashApiKey } from '../../src/store/access.ts';
 import { type Database, openDatabase } from '../../src/store/db.ts';
 import { createDatabase } from './services.ts';
 

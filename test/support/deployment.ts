@@ -35,6 +35,8 @@ export async function startDeployment(more: Record<string, string> = {}): Promis
     SWEEP_MS: '300',
     DRAIN_MS: '3000',
     DATABASE_POOL: '4',
+    RATE_LIMIT: '0',
+    RATE_LIMIT_STARTS: '0',
     ...more,
   };
   const db = openDatabase({ url: postgres.url, max: 2, name: 'holdpoint test', onError: () => {} });

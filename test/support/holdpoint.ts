@@ -2,12 +2,14 @@
 // process. Nothing is mocked; `call` speaks HTTP to it.
 
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { type Config, loadConfig } from '../../src/config.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog, type Logger } from '../../src/log.ts';
 import type { Database } from '../../src/store/db.ts';
 import { startWeb } from '../../src/web.ts';
 import { startWorker } from '../../src/worker.ts';
 import { type Answer, type Call, call, createWorkspace, openTestDatabase, type TestWorkspace } from './api.ts';
+import { getReaper } from './reaper.ts';
 import { getServices } from './services.ts';
 
 export interface Holdpoint {
@@ -26,19 +28,21 @@ export interface Holdpoint {
 export async function startHoldpoint({
   withWorker = false,
   settings = {},
+  log = createLog({ level: 'silent', name: 'test' }),
 }: {
   withWorker?: boolean;
+  log?: Logger;
   settings?: Partial<Omit<Config, 'databaseUrl'>>;
 } = {}): Promise<Holdpoint> {
   const { db, drop } = await openTestDatabase();
   const workspace = await createWorkspace(db);
-  const log = createLog({ level: 'silent', name: 'test' });
   const config = {
     ...loadConfig({}),
     port: 0,
     host: '127.0.0.1',
     databaseUrl: db.url,
     redisUrl: getServices().redisUrl,
+    dataDir: join(getReaper().folder, `data-${randomBytes(6).toString('hex')}`),
     queuePrefix: `t-${randomBytes(6).toString('hex')}`,
     databasePool: 4,
     drainMs: 2_000,

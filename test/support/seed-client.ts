@@ -1,7 +1,7 @@
 // A client that speaks as the curl samples of the seeds do: `x-api-key` with `x-tenant-id`, JSON, the workflow face's
 // paths. Bodies come back as they are; `mask` takes the ids and times out of them, so that whole ones can be asserted.
 
-import type { Role } from '../../src/store/access.ts';
+import type { Role } from '../../src/core/roles.ts';
 import type { Database } from '../../src/store/db.ts';
 import { type Answer, call, createWorkspace, type TestWorkspace } from './api.ts';
 import { eventually } from './eventually.ts';
@@ -10,6 +10,8 @@ export interface SeedClient {
   workspace: TestWorkspace;
   get(path: string, role?: Role): Promise<Answer>;
   post(path: string, body: unknown, role?: Role): Promise<Answer>;
+  put(path: string, body: unknown, role?: Role): Promise<Answer>;
+  remove(path: string, role?: Role): Promise<Answer>;
   /** Creates a workflow and answers its id. */
   define(definition: object): Promise<string>;
   /** Starts a run without waiting for it, and answers its id. */
@@ -25,13 +27,18 @@ export async function createSeedClient(db: Database, address: () => string): Pro
   const workspace = await createWorkspace(db);
   const headers = (role: Role) => ({ 'x-api-key': workspace.keys[role], 'x-tenant-id': workspace.slug });
   const get = (path: string, role: Role = 'editor') => call(`${address()}${path}`, { headers: headers(role) });
-  const post = (path: string, body: unknown, role: Role = 'editor') =>
-    call(`${address()}${path}`, { method: 'POST', headers: headers(role), body });
+  const send =
+    (method: string) =>
+    (path: string, body: unknown, role: Role = 'editor') =>
+      call(`${address()}${path}`, { method, headers: headers(role), body });
+  const post = send('POST');
   const status = async (runId: string) => expectOk(await get(`/api/workflow/status/${runId}`));
   return {
     workspace,
     get,
     post,
+    put: send('PUT'),
+    remove: (path, role) => send('DELETE')(path, undefined, role),
     status,
     define: async (definition) => expectOk(await post('/api/workflows', definition)).id,
     start: async (workflowId, data = {}) =>

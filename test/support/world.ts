@@ -12,6 +12,7 @@ import type { Actor, RunError, RunStatus } from '../../src/core/run.ts';
 import { createDefinition } from '../../src/engine/create-definition.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { startRun } from '../../src/engine/start-run.ts';
+import { openFiles } from '../../src/files/storage.ts';
 import { createLog } from '../../src/log.ts';
 import { openQueues, type Queues } from '../../src/queue/connection.ts';
 import type { StepJob } from '../../src/queue/steps-queue.ts';
@@ -34,6 +35,8 @@ const SETTINGS = {
   DRAIN_MS: '3000',
   LOG_LEVEL: 'silent',
   DATABASE_POOL: '4',
+  RATE_LIMIT: '0',
+  RATE_LIMIT_STARTS: '0',
   WORKER_CONCURRENCY: '20',
   HOST: '127.0.0.1',
   HOLDPOINT_TOOLS: TOOLS,
@@ -183,8 +186,10 @@ export async function openEngine(
   const metrics = createMetrics();
   const queues = await openQueues(config, { log, onAddFailed: () => metrics.queueAddFailures.inc() });
   const wakeups = queues.wakeups ?? openPostgresWakeups(db, `${config.queuePrefix}_wakeups`);
+  const files = await openFiles(config);
   const engine = createEngine({
     db,
+    files,
     steps: queues.steps,
     wakeups,
     types: createStepTypes(tools),
@@ -198,6 +203,7 @@ export async function openEngine(
     await queues.close();
     await wakeups.close();
     await engine.close();
+    await files.storage.close();
     await db.close();
   };
   return { engine, queues, close };
