@@ -1,5 +1,6 @@
-// Seed 001, "Workflow API": each test quotes the sentence that it checks. Not built yet, and so not here: updates, archive
-// and clone, the list of versions, JWT, file uploads. Over 400 lines because it follows one document from top to bottom.
+// Seed 001, "Workflow API": each test quotes the sentence that it checks. Updates, archiving, deletion and copies are
+// 001-workflow-management.test.ts; its curl lines are curl-lines.test.ts. Over 400 lines because it follows one document
+// from top to bottom.
 
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -100,8 +101,10 @@ describe('seed 001, Workflow API', () => {
           'workflow/management/terminate',
           'workflows',
           'workflows/x/publish',
+          'workflows/x/clone',
+          'workflows/x/unarchive',
         ],
-        GET: ['workflow/status/x', 'workflow/metadata/input/x', 'workflows', 'workflows/x'],
+        GET: ['workflow/status/x', 'workflow/metadata/input/x', 'workflows', 'workflows/x', 'workflows/x/versions'],
       };
       const asked = Object.entries(paths).flatMap(([method, list]) =>
         list.map((path) => ({ method, path: `/api/${path}` })),
@@ -462,7 +465,7 @@ describe('seed 001, Workflow API', () => {
     it('"status | - | Filter by status: draft, testing, published, archived"', async () => {
       await defineAll();
       await client.post('/api/workflows/holidays/publish', {});
-      await archive('invoices');
+      await client.remove('/api/workflows/invoices');
       expect(await idsOf('?status=draft')).to.deep.equal(['customer-onboarding']);
       expect(await idsOf('?status=published')).to.deep.equal(['holidays']);
       expect(await idsOf('?status=archived')).to.deep.equal(['invoices']);
@@ -472,7 +475,7 @@ describe('seed 001, Workflow API', () => {
 
     it('"includeArchived | false | Include archived workflows"', async () => {
       await defineAll();
-      await archive('invoices');
+      await client.remove('/api/workflows/invoices');
       expect(await idsOf()).to.have.members(['customer-onboarding', 'holidays']);
       expect(await idsOf('?includeArchived=false')).to.have.members(['customer-onboarding', 'holidays']);
       expect(await idsOf('?includeArchived=true')).to.have.members(['customer-onboarding', 'holidays', 'invoices']);
@@ -487,14 +490,6 @@ describe('seed 001, Workflow API', () => {
       expect(await idsOf('?offset=1')).to.deep.equal(all.slice(1));
       expect(await idsOf('?offset=9')).to.deep.equal([]);
     });
-
-    /** As archiving will, once there is a route for it. */
-    async function archive(key: string): Promise<void> {
-      await holdpoint.db.pool.query('UPDATE definitions SET archived_at = now() WHERE key = $1 AND workspace_id = $2', [
-        key,
-        client.workspace.id,
-      ]);
-    }
   });
 
   describe('Get Workflow', () => {
