@@ -10,11 +10,12 @@ import {
   type RetryPolicy,
   type Step,
 } from './definition.ts';
-import { type Expression, parseExpression, parseTemplate, type Scope, type Template } from './expression.ts';
+import { type Expression, parseExpression, type Scope } from './expression.ts';
 import type { Json, JsonObject } from './json.ts';
 import { buildArrivals, findCyclic } from './reachability.ts';
 import { compilePayload, type Validator } from './schema.ts';
 import type { StepType } from './step-type.ts';
+import { parseTemplate, type Template } from './template.ts';
 
 export type Reads = ReadonlySet<string> | 'all';
 

@@ -2,9 +2,9 @@
 // names a secret are touched: a placeholder that came with somebody's data stays the text it is.
 
 import type { Problem } from './errors.ts';
-import { type Interpolation, readSecrets } from './expression.ts';
 import { escapePointer, isJsonObject, type Json } from './json.ts';
 import { fillPlaceholders } from './secrets.ts';
+import { type Interpolation, readSecrets } from './template.ts';
 
 /** The names of the secrets that any text in `template` names. */
 export function findSecretNames(template: unknown, names: Set<string> = new Set()): Set<string> {

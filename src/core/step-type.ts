@@ -3,9 +3,9 @@
 
 import type { Step } from './definition.ts';
 import type { Problem } from './errors.ts';
-import type { Interpolation } from './expression.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Actor, RunError } from './run.ts';
+import type { Interpolation } from './template.ts';
 
 /** How a step run ended or stopped; handlers return it, they do not act. */
 export type Outcome =

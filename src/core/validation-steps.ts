@@ -3,13 +3,14 @@
 
 import { type Definition, RESERVED_STEP_IDS, STEP_ID, type Step } from './definition.ts';
 import type { Problem } from './errors.ts';
-import { checkTemplate, ExpressionError, type Interpolation, parseExpression } from './expression.ts';
+import { ExpressionError, parseExpression } from './expression.ts';
 import { isReservedName } from './expression-scan.ts';
 import type { FormBudget, Reads } from './expression-tree.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { findPayloadProblems } from './schema-rules.ts';
 import type { Known, StepType, StepTypes } from './step-type.ts';
 import { suggestName } from './suggestion.ts';
+import { checkTemplate, type Interpolation } from './template.ts';
 import type { ProblemList } from './validation.ts';
 import { findStepShapeProblems } from './validation-shape.ts';
 

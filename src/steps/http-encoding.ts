@@ -1,9 +1,9 @@
 // How values are put into the texts of an HTTP request, by where they stand: a value can become part of a path, a query
 // or a JSON text, but never change what stands around it.
 
-import { type Encode, hasExpression } from '../core/expression.ts';
 import { ExpressionFault } from '../core/expression-fault.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
+import { type Encode, hasExpression } from '../core/template.ts';
 
 /** The encoder of the text at `pointer` of a request's fields (`/url`, `/body`). */
 export function encoderAt(fields: JsonObject, pointer: string): Encode | undefined {

@@ -2,9 +2,9 @@
 // cannot be. Values that would change the request's shape are refused, not repaired.
 
 import type { Problem } from '../core/errors.ts';
-import { hasExpression } from '../core/expression.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import { StepError } from '../core/step-type.ts';
+import { hasExpression } from '../core/template.ts';
 import type { Egress } from '../egress/egress.ts';
 import { BLOCKED_HINT } from '../egress/egress-error.ts';
 import { guessContentType } from './http-encoding.ts';

@@ -5,10 +5,10 @@ import { createRequire } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Problem } from '../core/errors.ts';
-import type { Encode } from '../core/expression.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { findPayloadProblems } from '../core/schema-rules.ts';
 import type { WorkContext } from '../core/step-type.ts';
+import type { Encode } from '../core/template.ts';
 
 // biome-ignore lint/performance/noBarrelFile: one public module is all that a tool's author imports
 export { type OpenedFile, StepError, type WorkContext } from '../core/step-type.ts';

@@ -1,7 +1,7 @@
 // A step that computes a value from what the run has: an object with `${…}` in it, or one expression.
 
-import { hasExpression } from '../core/expression.ts';
 import type { StepType } from '../core/step-type.ts';
+import { hasExpression } from '../core/template.ts';
 
 export const transform: StepType = {
   type: 'transform',

@@ -3,9 +3,10 @@
 import { LIMITS, type Step } from '../core/definition.ts';
 import { DURATION_HINT, INSTANT_HINT, parseDurationMs, parseInstantMs } from '../core/duration.ts';
 import type { Problem } from '../core/errors.ts';
-import { ExpressionError, hasExpression } from '../core/expression.ts';
+import { ExpressionError } from '../core/expression.ts';
 import type { Json } from '../core/json.ts';
 import type { SettleContext, StepType } from '../core/step-type.ts';
+import { hasExpression } from '../core/template.ts';
 
 const FIELDS = ['durationMs', 'duration', 'until'] as const;
 type Field = (typeof FIELDS)[number];

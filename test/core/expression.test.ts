@@ -1,13 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import {
-  checkTemplate,
-  ExpressionError,
-  parseExpression,
-  parseTemplate,
-  type Scope,
-} from '../../src/core/expression.ts';
+import { ExpressionError, parseExpression, type Scope } from '../../src/core/expression.ts';
 import type { Json } from '../../src/core/json.ts';
+import { checkTemplate, parseTemplate } from '../../src/core/template.ts';
 
 const scope: Scope = {
   data: {

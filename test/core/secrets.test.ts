@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { checkTemplate, parseExpression, parseTemplate, type Scope } from '../../src/core/expression.ts';
+import { parseExpression, type Scope } from '../../src/core/expression.ts';
 import type { Json, JsonObject } from '../../src/core/json.ts';
 import { findSecretNames, revealSecrets } from '../../src/core/secret-templates.ts';
 import { createRedactor } from '../../src/core/secrets.ts';
+import { checkTemplate, parseTemplate } from '../../src/core/template.ts';
 
 const VALUES = new Map([
   ['TOKEN', 'tok-$$-${secrets.OTHER}'],

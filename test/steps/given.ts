@@ -1,9 +1,10 @@
 // What step tests start from: a step settled, answered or normalised as the engine would do it, at a fixed time.
 
 import type { Step } from '../../src/core/definition.ts';
-import { parseExpression, parseTemplate, type Scope } from '../../src/core/expression.ts';
+import { parseExpression, type Scope } from '../../src/core/expression.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Answer, AnswerVerdict, Outcome, StepType } from '../../src/core/step-type.ts';
+import { parseTemplate } from '../../src/core/template.ts';
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
 export const NOW_TEXT = '2026-01-31T12:00:00.000Z';

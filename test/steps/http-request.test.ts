@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { Step } from '../../src/core/definition.ts';
-import { parseTemplate } from '../../src/core/expression.ts';
 import type { Json, JsonObject } from '../../src/core/json.ts';
 import { revealSecrets } from '../../src/core/secret-templates.ts';
+import { parseTemplate } from '../../src/core/template.ts';
 import { createEgress } from '../../src/egress/egress.ts';
 import { createCallApi } from '../../src/steps/call-api.ts';
 import { buildRequest } from '../../src/steps/http-request.ts';
