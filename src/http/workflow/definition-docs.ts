@@ -1,16 +1,21 @@
 // What OpenAPI says of the workflow face's definition routes: texts, answers, and examples that a test sends as they
-// stand. Ids and times in them are made up, and alike wherever they mean the same.
+// stand. The workflows in them are definition-examples.ts.
 
-import type { JsonObject } from '../../core/json.ts';
 import type { HeaderDocs, RouteDocs } from '../route.ts';
 import * as answers from './answers.ts';
+import {
+  expenseApproval,
+  graph,
+  published,
+  requestId,
+  summary,
+  texts,
+  version,
+  workflow,
+} from './definition-examples.ts';
 
 const tag = 'Workflows';
 const params = { id: 'customer-onboarding' };
-const uuid = '0193b6f0-7c1e-7d3a-8f52-6a1c9e4b2d10';
-const requestId = 'f04dd457-008a-4670-b602-9ad86c79d459';
-const createdAt = '2026-11-20T09:30:00.000Z';
-const updatedAt = createdAt;
 
 const ETAG: HeaderDocs = { description: 'The version, for `If-Match`.', schema: { type: 'string' } };
 const TOTAL: HeaderDocs = { description: 'How many there are in all.', schema: { type: 'integer' } };
@@ -20,60 +25,6 @@ const done = (description: string) => ({
   description,
   schema: { type: 'object', properties: { success: { const: true } }, required: ['success'] },
 });
-
-const graph: JsonObject = {
-  initialStep: 'collect-inputs-1',
-  steps: [
-    {
-      type: 'collect-inputs',
-      id: 'collect-inputs-1',
-      name: 'Collect Customer Info',
-      output: { customerName: { type: 'string' }, email: { type: 'string', format: 'email' } },
-    },
-    { type: 'end-flow', id: 'end-1' },
-  ],
-  edges: [{ from: 'collect-inputs-1', to: 'end-1' }],
-};
-const texts = { name: 'Customer Onboarding', description: 'Asks a new customer who they are' };
-const expenseApproval: JsonObject = {
-  name: 'Expense Approval',
-  initialStep: 'approval',
-  steps: [
-    {
-      type: 'request-user-action',
-      id: 'approval',
-      message: 'Pay ${data.amount}?',
-      actions: [
-        { id: 'approve', label: 'Approve' },
-        { id: 'reject', label: 'Reject' },
-      ],
-    },
-    { type: 'end-flow', id: 'end' },
-  ],
-  edges: [{ from: 'approval', to: 'end' }],
-};
-
-const summary: JsonObject = {
-  id: 'customer-onboarding',
-  ...texts,
-  status: 'draft',
-  version: '1.0.0',
-  publishedVersion: null,
-  createdAt,
-  updatedAt,
-};
-const workflow: JsonObject = { ...graph, ...summary, uuid, createdBy: 'jane' };
-const published: JsonObject = { ...workflow, status: 'published', publishedVersion: '1.0.0' };
-const version: JsonObject = {
-  id: 'customer-onboarding',
-  version: '1.0.0',
-  status: 'draft',
-  createdAt,
-  createdBy: 'jane',
-  publishedAt: null,
-  isLatest: true,
-  isPublished: false,
-};
 
 export const DEFINITION_DOCS: Readonly<Record<string, RouteDocs>> = {
   'GET /api/workflow/metadata/input/:workflowId': {
