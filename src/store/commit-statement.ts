@@ -132,7 +132,7 @@ const PAUSES = `opened_pauses AS (
   INSERT INTO pauses (id, run_id, workspace_id, step_id, visit, type, status, spec, due_at, answer, answered_by, command_id, closed_at)
   SELECT s.id, p.ids[array_position(p.ns, s.n)], p.workspaces[array_position(p.ns, s.n)], s.step_id, s.visit, s.spec ->> 'type', s.status, s.spec, ${time('s.due_at')},
          s.answer, s.answered_by, s.command_id, CASE WHEN s.status <> 'open' THEN now() END
-  FROM place p, json_to_recordset($6::json) AS s(n int, id uuid, step_id text, visit int, status text, spec jsonb,
+  FROM place p, json_to_recordset($6::json) AS s(n int, id uuid, step_id text, visit int, status text, spec json,
     due_at float8, answer jsonb, answered_by text, command_id uuid)
   WHERE p.ids[array_position(p.ns, s.n)] IS NOT NULL
 ), closed_pauses AS (

@@ -24,8 +24,8 @@ export async function insertDefinition(db: Database, row: NewDefinition): Promis
        RETURNING id, workspace_id
      )
      INSERT INTO definition_versions (definition_id, version, workspace_id, body, status, created_by)
-     SELECT id, 1, workspace_id, $7::jsonb, 'draft', $6 FROM inserted`,
-    [row.id, row.workspaceId, row.key, row.body.name, row.body.description ?? null, row.createdBy, toJsonb(row.body)],
+     SELECT id, 1, workspace_id, $7::json, 'draft', $6 FROM inserted`,
+    [row.id, row.workspaceId, row.key, row.body.name, row.body.description ?? null, row.createdBy, toJson(row.body)],
   );
   return rowCount === 1;
 }
@@ -51,8 +51,8 @@ export async function insertVersion(
         RETURNING id, workspace_id, latest_version
      )
      INSERT INTO definition_versions (definition_id, version, workspace_id, body, status, created_by, request_id)
-     SELECT id, latest_version, workspace_id, $5::jsonb, $6, $7, $8 FROM moved`,
-    [id, revision, body.name, body.description ?? null, toJsonb(body), status, createdBy, requestId],
+     SELECT id, latest_version, workspace_id, $5::json, $6, $7, $8 FROM moved`,
+    [id, revision, body.name, body.description ?? null, toJson(body), status, createdBy, requestId],
   );
   return rowCount === 1;
 }
@@ -111,6 +111,6 @@ export async function deleteDefinition(
   return rows[0]?.inUse ? 'in_use' : 'changed';
 }
 
-function toJsonb(value: Definition): string {
+function toJson(value: Definition): string {
   return JSON.stringify(value);
 }

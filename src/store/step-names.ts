@@ -17,8 +17,8 @@ export async function findStepNames(
   const { rows } = await db.pool.query<{ id: string; name: string }>({
     name: 'step-names',
     text: `SELECT step ->> 'id' AS id, step ->> 'name' AS name
-             FROM definition_versions, jsonb_array_elements(body -> 'steps') AS step
-            WHERE definition_id = $1 AND version = $2 AND step ? 'name'`,
+             FROM definition_versions, json_array_elements(body -> 'steps') AS step
+            WHERE definition_id = $1 AND version = $2 AND step ->> 'name' IS NOT NULL`,
     values: [definitionId, version],
   });
   const names = new Map(rows.map((row) => [row.id, row.name]));

@@ -80,6 +80,18 @@ describe('the input of a workflow over HTTP', () => {
     ]);
   });
 
+  it('keeps the order in which its fields were written, for the form that is made of it', async () => {
+    const payload = { zip: { type: 'string' }, lastName: { type: 'string', title: 'Name', maxLength: 9 }, a: {} };
+    const workflow = await holdpoint.define(flow(payload, payload));
+    const { body } = await holdpoint.ask(`/api/workflow/metadata/input/${workflow}`);
+    expect(JSON.stringify(body.data.payload)).to.equal(JSON.stringify(payload));
+    const stored = await holdpoint.ask(`/api/workflows/${workflow}`);
+    expect(JSON.stringify(stored.body.payload)).to.equal(JSON.stringify(payload));
+    const optional = await holdpoint.define(flow({}, { zip: { type: 'string' }, lastName: { type: 'string' } }));
+    const { body: run } = await holdpoint.ask(`/api/workflow/start/${optional}`, { body: {} });
+    expect(Object.keys(run.pauseSignal.fields)).to.deep.equal(['zip', 'lastName']);
+  });
+
   it('is filled with the defaults of a JSON Schema, also of what it refers to', async () => {
     const workflow = await holdpoint.define(flow(ORDER));
     const { body } = await start(workflow, { customer: { name: 'Ada' }, items: [{ sku: 'AB-1234' }] });
