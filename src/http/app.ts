@@ -83,9 +83,9 @@ function logFailure(
 ): void {
   if (failure.unexpected) log.error({ err: error, requestId }, 'request failed');
   else if (failure.status === 503) {
-    // Without its stack: while the database is away there is one of these per request.
+    // Without its stack: while a part of the system is away there is one of these per request.
     const reason = error instanceof Error ? error.message : String(error);
-    log.warn({ error: reason, requestId }, 'request refused: the database cannot be reached');
+    log.warn({ error: reason, requestId }, 'request refused for now: a part of the system is away');
   }
 }
 
