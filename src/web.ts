@@ -81,7 +81,7 @@ export async function startWeb(config: WebConfig, overrides: WebOverrides = {}):
     log,
     metrics: engine.metrics,
     stopping: stopping.signal,
-    requests: createRequests({ db: engine.db, log }),
+    requests: createRequests({ db: engine.db, log, sealer: engine.sealer ?? null }),
     readForm: createFormReader({ parallel: config.parallelUploads }),
     board: createBoard({ queues: queues.board, basePath: BOARD_PATH }),
   });

@@ -20,16 +20,23 @@ export interface ApiKeyRequest {
   expiresAt?: number;
 }
 
+interface Creation {
+  actor: Actor;
+  request: ApiKeyRequest;
+  /** Of the request, where it may be made again: a key that it has made before is found, and its text is gone. */
+  id?: string | undefined;
+}
+
 const SHOWN_PREFIX = 8;
 const KEY_BYTES = 32;
 
 type Access = Pick<Engine, 'db' | 'clock'>;
 
-/** Answers the key's row and, this once, its text. Throws `forbidden`, `invalid_request` (an expiry that has passed). */
+/** Answers the key's row and, this once, its text; null when the same request made it before. Throws `forbidden`, `invalid_request` (an expiry that has passed). */
 export async function createApiKey(
   { db, clock }: Access,
-  { actor, request }: { actor: Actor; request: ApiKeyRequest },
-): Promise<{ row: ApiKeyRow; key: string }> {
+  { actor, request, id = newId() }: Creation,
+): Promise<{ row: ApiKeyRow; key: string | null }> {
   const { name, role, userId = actor.userId, expiresAt } = request;
   refuseMoreThanOwn(actor, role);
   // Not `<=`: a leap second is a valid time in JSON Schema and NaN in JavaScript.
@@ -39,8 +46,7 @@ export async function createApiKey(
   }
   const key = `sk_${randomBytes(KEY_BYTES).toString('base64url')}`;
   const { workspaceId } = actor;
-  const id = newId();
-  await ensureApiKey(db, {
+  const isNew = await ensureApiKey(db, {
     id,
     workspaceId,
     name,
@@ -53,7 +59,7 @@ export async function createApiKey(
   });
   const row = await findApiKeyById(db, { workspaceId, id });
   if (row === null) throw new AppError('internal', 'the key was stored and is not there');
-  return { row, key };
+  return { row, key: isNew ? key : null };
 }
 
 /** Refused everywhere within five seconds. Revoking again changes nothing. Throws `not_found`, `forbidden`. */

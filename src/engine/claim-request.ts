@@ -2,10 +2,12 @@
 // it reaches. Keeps the claims of this process alive while their work lasts; what a request or an answer says is for the
 // edge to know.
 
+import { createHash } from 'node:crypto';
 import { AppError } from '../core/errors.ts';
 import type { Logger } from '../log.ts';
 import type { Database } from '../store/db.ts';
-import { claimKey, deleteKey, type KeyedRequest, releaseKey, renewClaims, storeAnswer } from '../store/idempotency.ts';
+import { claimKey, deleteKey, releaseKey, renewClaims, storeAnswer } from '../store/idempotency.ts';
+import type { Sealer } from '../store/sealing.ts';
 import { withPatience } from './patience.ts';
 
 /** A named request that is ours to work on. Exactly one of its verbs is to be called when the work is over. */
@@ -20,19 +22,35 @@ export interface ClaimedRequest {
   forget(): Promise<void>;
 }
 
+/** A request that its client has named. */
+export interface NamedWork {
+  workspaceId: string;
+  key: string;
+  /** Everything that makes it this request and no other. Never stored; without `keepsSecrets` it may hold none. */
+  content: string;
+}
+
 export interface Requests {
+  /** Whether what is stored of a request's content tells nothing about it: there is a key to seal with. */
+  readonly keepsSecrets: boolean;
   /**
    * Answers the claim, or the text of the first answer. Throws `idempotency_pending` while the same request is being
    * worked on, `idempotency_mismatch` when its key was used for another one, `unavailable`.
    */
-  claim(request: KeyedRequest): Promise<ClaimedRequest | { answer: string }>;
+  claim(request: NamedWork): Promise<ClaimedRequest | { answer: string }>;
 }
 
 const PATIENCE_MS = 2_500;
 /** Ten tries within a lease; nothing is asked while no request with a key takes this long. */
 const RENEW_MS = 1_000;
 
-export function createRequests({ db, log }: { db: Database; log: Logger }): Requests {
+export interface RequestsOptions {
+  db: Database;
+  log: Logger;
+  sealer: Sealer | null;
+}
+
+export function createRequests({ db, log, sealer }: RequestsOptions): Requests {
   const alive = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
 
@@ -52,7 +70,7 @@ export function createRequests({ db, log }: { db: Database; log: Logger }): Requ
     timer = undefined;
   }
 
-  function own({ workspaceId, key }: KeyedRequest, { id, claim }: { id: string; claim: string }): ClaimedRequest {
+  function own({ workspaceId, key }: NamedWork, { id, claim }: { id: string; claim: string }): ClaimedRequest {
     const owned = { workspaceId, key, claim };
     const end = async (write: Promise<void>): Promise<void> => {
       unwatch(claim);
@@ -71,8 +89,11 @@ export function createRequests({ db, log }: { db: Database; log: Logger }): Requ
   }
 
   return {
+    keepsSecrets: sealer !== null,
     async claim(request) {
-      const found = await withPatience(claimKey(db, request), PATIENCE_MS);
+      const { workspaceId, key, content } = request;
+      const digests = sealer?.fingerprints(content) ?? [createHash('sha256').update(content).digest()];
+      const found = await withPatience(claimKey(db, { workspaceId, key, digests }), PATIENCE_MS);
       switch (found.kind) {
         case 'claimed':
           return own(request, found);

@@ -37,21 +37,23 @@ const MIN_RSA_BITS = 2_048;
 
 type Access = Pick<Engine, 'db' | 'sealer'>;
 
-/** Answers the key and, when it was made here, its secret. Throws `forbidden`, `invalid_request`, `conflict`. */
+/**
+ * Answers the key and, when it was made here and now, its secret. `id`: of the request, where it may be made again; a key
+ * that it has made before is found, and its secret is not shown again. Throws `forbidden`, `invalid_request`, `conflict`.
+ */
 export async function createSigningKey(
   { db, sealer }: Access,
-  { actor, request }: { actor: Actor; request: SigningKeyRequest },
+  { actor, request, id = newId() }: { actor: Actor; request: SigningKeyRequest; id?: string | undefined },
 ): Promise<{ row: SigningKeyRow; secret: string | null }> {
   refuseMoreThanOwn(actor, request.role);
   const { name, algorithm, role, audience = null, issuer = null } = request;
-  const id = newId();
   const material = algorithm === 'HS256' ? sealSecret(sealer ?? null, id, request) : readPublicKey(algorithm, request);
   const { shown, ...stored } = material;
   const owner = { workspaceId: actor.workspaceId, createdBy: actor.userId };
-  await insertSigningKey(db, { id, name, algorithm, role, audience, issuer, ...owner, ...stored });
+  const isNew = await insertSigningKey(db, { id, name, algorithm, role, audience, issuer, ...owner, ...stored });
   const row = await findSigningKey(db, id);
   if (row === null) throw new AppError('internal', 'the key was stored and is not there');
-  return { row, secret: shown };
+  return { row, secret: isNew ? shown : null };
 }
 
 /** Its tokens are refused everywhere within five seconds. Revoking again changes nothing. Throws `not_found`, `forbidden`. */

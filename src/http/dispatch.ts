@@ -4,6 +4,7 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { AppError, type Problem } from '../core/errors.ts';
+import { isJsonObject } from '../core/json.ts';
 import type { Actor } from '../core/run.ts';
 import type { Requests } from '../engine/claim-request.ts';
 import type { Admit } from './admission.ts';
@@ -11,7 +12,7 @@ import { type Caller, isWorkspaceOf, requireRole } from './auth.ts';
 import { createBodyReader } from './body.ts';
 import { describeForm, isForm, type ReadForm } from './form.ts';
 import { answerOnce, type NamedRequest } from './idempotency.ts';
-import type { Reply, Route } from './route.ts';
+import type { Reply, Route, RouteRequest } from './route.ts';
 import { compileBodyCheck, compileQueryCheck } from './validate.ts';
 
 export interface DispatchOptions {
@@ -45,53 +46,77 @@ export function dispatchRoutes(options: DispatchOptions): Middleware {
   };
 }
 
+type RoutedContext = Context & { params: Record<string, string> };
+type Content = Pick<RouteRequest, 'query' | 'body' | 'form'>;
+
 function serveRoute(route: Route, { admit, requests, readForm, stopping }: DispatchOptions) {
-  const findQueryProblems = compileQueryCheck(route.query ?? NO_QUERY);
-  const findBodyProblems = route.body === undefined ? () => [] : compileBodyCheck(route.body);
-  const readBody = route.body === undefined ? async () => undefined : createBodyReader(route.bodyLimit);
+  const readContent = createContentReader(route, readForm);
+  const secretFields = listSecretFields(route);
   // What is public knows no workspace to remember a key for.
   const remembering = route.method === 'GET' || route.role === 'public' ? undefined : requests;
 
-  return async (context: Context & { params: Record<string, string> }) => {
+  return async (context: RoutedContext) => {
     context.state['route'] = route.path;
     const actor = route.role === 'public' ? ANONYMOUS : await enter(context, route, admit);
-    const query = { ...context.query };
-    const inQuery = findQueryProblems(query).map((problem) => ({
-      ...problem,
-      message: `in the query: ${problem.message}`,
-    }));
-    refuseProblems(inQuery);
-    const form = route.takesForm && isForm(context) ? await readForm?.(context, actor) : undefined;
-    const body = form === undefined ? await readBody(context) : describeForm(form);
-    if (form === undefined) refuseProblems(findBodyProblems(body));
+    const content = await readContent(context, actor);
     const handle = (idempotencyId?: string) =>
-      route.handler({
-        actor,
-        params: context.params,
-        query,
-        body,
-        header: (name) => context.get(name),
-        get signal() {
-          return watchClient(context, stopping);
-        },
-        ...(form === undefined ? {} : { form }),
-        ...(idempotencyId === undefined ? {} : { idempotencyId }),
-      });
-    const named = nameRequest(context, { actor, body });
+      route.handler(describeRequest(context, { actor, content, stopping, idempotencyId }));
+    const named = nameRequest(context, { actor, body: content.body, secretFields });
     try {
       sendReply(context, await (remembering === undefined ? handle() : answerOnce(remembering, named, handle)));
     } finally {
-      form?.release();
+      content.form?.release();
     }
   };
 }
 
+/** Reads what a request says beyond its path, checked by the route's schemas. Forms are checked by who knows their fields. */
+function createContentReader(route: Route, readForm: ReadForm | undefined) {
+  const findQueryProblems = compileQueryCheck(route.query ?? NO_QUERY);
+  const findBodyProblems = route.body === undefined ? () => [] : compileBodyCheck(route.body);
+  const readBody = route.body === undefined ? async () => undefined : createBodyReader(route.bodyLimit);
+  return async (context: Context, actor: Actor): Promise<Content> => {
+    const query = { ...context.query };
+    refuseProblems(findQueryProblems(query).map((one) => ({ ...one, message: `in the query: ${one.message}` })));
+    const form = route.takesForm && isForm(context) ? await readForm?.(context, actor) : undefined;
+    if (form !== undefined) return { query, body: describeForm(form), form };
+    const body = await readBody(context);
+    refuseProblems(findBodyProblems(body));
+    return { query, body };
+  };
+}
+
+interface Asked {
+  actor: Actor;
+  content: Content;
+  stopping: AbortSignal;
+  idempotencyId: string | undefined;
+}
+
+function describeRequest(context: RoutedContext, { actor, content, stopping, idempotencyId }: Asked): RouteRequest {
+  return {
+    actor,
+    params: context.params,
+    ...content,
+    header: (name) => context.get(name),
+    get signal() {
+      return watchClient(context, stopping);
+    },
+    ...(idempotencyId === undefined ? {} : { idempotencyId }),
+  };
+}
+
+/** Members of a body that nobody may read again. */
+function listSecretFields({ body }: Route): string[] {
+  const properties = isJsonObject(body?.['properties']) ? body['properties'] : {};
+  return Object.keys(properties).filter((name) => {
+    const schema = properties[name];
+    return isJsonObject(schema) && schema['writeOnly'] === true;
+  });
+}
+
 /** A workspace in the path that is not the caller's is one that does not exist. */
-async function enter(
-  context: Context & { params: Record<string, string> },
-  { role, isStart }: Route,
-  admit: Admit,
-): Promise<Caller> {
+async function enter(context: RoutedContext, { role, isStart }: Route, admit: Admit): Promise<Caller> {
   const caller = await admit(context, { isStart: isStart ?? false });
   const named = context.params['wId'];
   if (named !== undefined && !isWorkspaceOf(caller, named))
@@ -100,14 +125,13 @@ async function enter(
   return caller;
 }
 
-function nameRequest(context: Context, { actor, body }: { actor: Actor; body: unknown }): NamedRequest {
+function nameRequest(context: Context, asked: Pick<NamedRequest, 'actor' | 'body' | 'secretFields'>): NamedRequest {
   const { method, url, headers, res } = context;
   return {
-    actor,
+    ...asked,
     method,
     url,
     headers,
-    body,
     isHeard: () => !res.closed,
     onReplay: () => context.set('idempotent-replayed', 'true'),
   };

@@ -1,7 +1,6 @@
 // `Idempotency-Key` on requests that change something (API.md §0): the first answer is kept and given again. Decides what
 // makes two requests the same and which answers are worth keeping; who may work on a key is engine/claim-request.ts.
 
-import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import { AppError, type ErrorCode, type Problem } from '../core/errors.ts';
@@ -18,6 +17,8 @@ export interface NamedRequest {
   url: string;
   headers: IncomingHttpHeaders;
   body: unknown;
+  /** Members of the body that are secrets. */
+  secretFields: readonly string[];
   /** Whether the client still listens. */
   isHeard(): boolean;
   /** Told before an answer is given again. */
@@ -45,7 +46,7 @@ export async function answerOnce(
   const key = readKey(request.headers);
   if (key === null) return handle();
   const { workspaceId } = request.actor;
-  const claimed = await requests.claim({ workspaceId, key, digest: digestOf(request) });
+  const claimed = await requests.claim({ workspaceId, key, content: contentOf(request, requests.keepsSecrets) });
   if ('answer' in claimed) {
     request.onReplay();
     return readKept(claimed.answer);
@@ -77,10 +78,12 @@ function refuse(message: string): AppError {
 }
 
 /** Another user is another requester: what one was told is not repeated to the other. */
-function digestOf({ actor, method, url, body }: NamedRequest): Buffer {
-  return createHash('sha256')
-    .update(JSON.stringify([actor.userId, method, url, body ?? null]))
-    .digest();
+function contentOf({ actor, method, url, body, secretFields }: NamedRequest, withSecrets: boolean): string {
+  // A server without a key to seal with takes no secrets, so nothing is done twice for leaving them out.
+  const left = withSecrets ? [] : secretFields;
+  const known =
+    left.length === 0 ? body : { ...(body as JsonObject), ...Object.fromEntries(left.map((name) => [name, null])) };
+  return JSON.stringify([actor.userId, method, url, known ?? null]);
 }
 
 async function keepReply(claimed: ClaimedRequest, reply: Reply, isHeard: boolean): Promise<void> {

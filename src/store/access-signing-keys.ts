@@ -55,19 +55,26 @@ export async function listSigningKeys(db: Database, { workspaceId, limit, after 
   return rows;
 }
 
-export async function insertSigningKey(db: Database, key: NewSigningKey): Promise<void> {
-  await db.knex('signing_keys').insert({
-    id: key.id,
-    workspace_id: key.workspaceId,
-    name: key.name,
-    algorithm: key.algorithm,
-    role: key.role,
-    public_key: key.publicKey,
-    sealed_secret: key.sealedSecret,
-    audience: key.audience,
-    issuer: key.issuer,
-    created_by: key.createdBy,
-  });
+/** Inserts a key unless one with its id is there already; says whether it did. */
+export async function insertSigningKey(db: Database, key: NewSigningKey): Promise<boolean> {
+  const inserted = await db
+    .knex('signing_keys')
+    .insert({
+      id: key.id,
+      workspace_id: key.workspaceId,
+      name: key.name,
+      algorithm: key.algorithm,
+      role: key.role,
+      public_key: key.publicKey,
+      sealed_secret: key.sealedSecret,
+      audience: key.audience,
+      issuer: key.issuer,
+      created_by: key.createdBy,
+    })
+    .onConflict('id')
+    .ignore()
+    .returning('id');
+  return inserted.length === 1;
 }
 
 /** Ends a key for good; one that was revoked before keeps who did it and when. */

@@ -78,11 +78,11 @@ export interface NewApiKey {
   createdBy?: string;
 }
 
-/** Inserts a key unless the same key is there already; says whether it did. */
+/** Inserts a key unless the same key, or one with its id, is there already; says whether it did. */
 export async function ensureApiKey(db: Database, key: NewApiKey): Promise<boolean> {
   const { rowCount } = await db.pool.query(
     `INSERT INTO api_keys (id, workspace_id, name, prefix, hash, role, user_id, expires_at, created_by)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8::float8 / 1000), $9) ON CONFLICT (hash) DO NOTHING`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8::float8 / 1000), $9) ON CONFLICT DO NOTHING`,
     [
       key.id,
       key.workspaceId,

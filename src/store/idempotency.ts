@@ -9,8 +9,8 @@ import type { Database } from './db.ts';
 export interface KeyedRequest {
   workspaceId: string;
   key: string;
-  /** SHA-256 of everything that makes it this request and no other. */
-  digest: Buffer;
+  /** 32 bytes that stand for everything that makes it this request and no other: as written now, and as before. */
+  digests: readonly Buffer[];
 }
 
 /** What came of asking for a key: ours to work on, answered, at work elsewhere, or used for another request. */
@@ -37,7 +37,7 @@ export async function claimKey(db: Database, request: KeyedRequest): Promise<Key
   return { kind: 'running' };
 }
 
-async function insertClaim(db: Database, { workspaceId, key, digest }: KeyedRequest): Promise<KeyClaim | null> {
+async function insertClaim(db: Database, { workspaceId, key, digests }: KeyedRequest): Promise<KeyClaim | null> {
   const claim = randomUUID();
   const { rows } = await db.pool.query<{ id: string }>({
     name: 'claim-idempotency-key',
@@ -53,14 +53,14 @@ async function insertClaim(db: Database, { workspaceId, key, digest }: KeyedRequ
               SET id = CASE WHEN k.created_at < now() - ${LIFETIME} THEN EXCLUDED.id ELSE k.id END,
                   created_at = CASE WHEN k.created_at < now() - ${LIFETIME} THEN now() ELSE k.created_at END,
                   digest = EXCLUDED.digest, claim = EXCLUDED.claim, lease_until = EXCLUDED.lease_until, answer = NULL
-            WHERE k.created_at < now() - ${LIFETIME} OR (k.lease_until <= now() AND k.digest = EXCLUDED.digest)
+            WHERE k.created_at < now() - ${LIFETIME} OR (k.lease_until <= now() AND k.digest = ANY ($6::bytea[]))
            RETURNING id`,
-    values: [workspaceId, key, newId(), digest, claim],
+    values: [workspaceId, key, newId(), digests[0], claim, digests],
   });
   return rows[0] === undefined ? null : { kind: 'claimed', id: rows[0].id, claim };
 }
 
-async function readKey(db: Database, { workspaceId, key, digest }: KeyedRequest): Promise<KeyClaim | null> {
+async function readKey(db: Database, { workspaceId, key, digests }: KeyedRequest): Promise<KeyClaim | null> {
   const { rows } = await db.pool.query<{ digest: Buffer; answer: string | null; lapsed: boolean | null }>({
     name: 'read-idempotency-key',
     text: `SELECT digest, answer, lease_until <= now() AS lapsed
@@ -69,7 +69,7 @@ async function readKey(db: Database, { workspaceId, key, digest }: KeyedRequest)
   });
   const [row] = rows;
   if (row === undefined) return null;
-  if (!row.digest.equals(digest)) return { kind: 'mismatch' };
+  if (!digests.some((digest) => row.digest.equals(digest))) return { kind: 'mismatch' };
   if (row.answer !== null) return { kind: 'answered', answer: row.answer };
   return row.lapsed ? null : { kind: 'running' };
 }

@@ -1,13 +1,15 @@
 // Sealing of what must be read again but never found in a dump of the database: AES-256-GCM under the operator's keys.
-// Knows nothing of what it seals.
+// And fingerprints, by which a text is known again that was not kept at all. Knows nothing of what it seals.
 
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
 
 export interface Sealer {
   /** The label says what and whose the text is; a seal that is moved to another row does not open. */
   seal(text: string, label: string): Buffer;
   /** Throws when it was sealed under none of the keys, for another label, or was changed. */
   open(sealed: Buffer, label: string): string;
+  /** 32 bytes for each key, the first's first. Equal for equal texts; without the keys no guess at a text can be tried. */
+  fingerprints(text: string): Buffer[];
 }
 
 const ALGORITHM = 'aes-256-gcm';
@@ -20,6 +22,8 @@ export function createSealer(keys: readonly Buffer[]): Sealer | null {
   const [first] = keys;
   if (first === undefined) return null;
   const byId = new Map(keys.map((key) => [idOf(key).toString('hex'), key]));
+  // One key for one purpose: what is sealed with is not what is fingerprinted with.
+  const fingerprintKeys = keys.map((key) => createHmac('sha256', key).update('holdpoint fingerprints').digest());
   return {
     seal(text, label) {
       const iv = randomBytes(IV_BYTES);
@@ -37,6 +41,7 @@ export function createSealer(keys: readonly Buffer[]): Sealer | null {
       const body = sealed.subarray(KEY_ID_BYTES + IV_BYTES + TAG_BYTES);
       return Buffer.concat([decipher.update(body), decipher.final()]).toString('utf8');
     },
+    fingerprints: (text) => fingerprintKeys.map((key) => createHmac('sha256', key).update(text).digest()),
   };
 }
 

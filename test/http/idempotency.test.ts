@@ -1,9 +1,9 @@
 // Idempotency keys (API.md §0, GUARANTEES M10 and S-75) against a real server; two processes and a killed one are in
 // test/flows/idempotency.test.ts.
 
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { createWorkspace } from '../support/api.ts';
+import { call, createWorkspace } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Holdpoint, startHoldpoint } from '../support/holdpoint.ts';
 
@@ -31,7 +31,7 @@ const APPROVE = { type: 'request_user_action', actionId: 'approve' };
 describe('an Idempotency-Key', () => {
   let holdpoint: Holdpoint;
   before(async () => {
-    holdpoint = await startHoldpoint({ withWorker: true });
+    holdpoint = await startHoldpoint({ withWorker: true, settings: { secretKeys: [Buffer.alloc(32, 1)] } });
     await holdpoint.define(WAITING);
     await holdpoint.define(SLOW);
   });
@@ -302,5 +302,58 @@ describe('an Idempotency-Key', () => {
     expect([again.status, again.body]).to.deep.equal([201, first.body]);
     const { body } = await holdpoint.ask('/api/workflows?search=Made%20once');
     expect(body).to.have.length(1);
+  });
+
+  it('makes one key, also where the process died before it could show it: then nobody has its text', async () => {
+    const workspace = `/workspaces/${holdpoint.workspace.slug}`;
+    const routes: [string, object, string][] = [
+      ['api-keys', { name: 'ci', role: 'viewer' }, 'key'],
+      ['signing-keys', { name: 'shop', role: 'viewer', algorithm: 'HS256' }, 'secret'],
+    ];
+    for (const [name, body, shown] of routes) {
+      const path = `${workspace}/${name}`;
+      const headers = { 'idempotency-key': randomUUID() };
+      const make = () => holdpoint.ask(path, { body, headers, key: holdpoint.workspace.keys.admin });
+      const first = await make();
+      expect(first.body[shown], name).to.be.a('string');
+      await holdpoint.db.pool.query(`UPDATE idempotency_keys SET answer = NULL, lease_until = now() WHERE key = $1`, [
+        headers['idempotency-key'],
+      ]);
+      const again = await make();
+      expect([again.status, again.body], name).to.deep.equal([201, { ...first.body, [shown]: null }]);
+      const { body: all } = await holdpoint.ask(path, { key: holdpoint.workspace.keys.admin });
+      const { [shown]: _, ...rest } = first.body;
+      expect(all.filter((one: { id: string }) => one.id === first.body.id)).to.deep.equal([rest]);
+      expect(
+        all.filter((one: { name: string }) => one.name === rest.name),
+        name,
+      ).to.have.length(1);
+    }
+  });
+
+  const putSecret = async ({ address, workspace }: Holdpoint, key: string, value: string) => {
+    const url = `/workspaces/${workspace.slug}/secrets/CRM_TOKEN`;
+    const asked = { method: 'PUT', body: { value }, headers: { 'idempotency-key': key }, key: workspace.keys.admin };
+    const { status } = await call(`${address}${url}`, asked);
+    return { status, guess: JSON.stringify(['user-admin', 'PUT', url, { value }]) };
+  };
+
+  it('of a secret leaves nothing that a guess could be tried on, and tells another value from the first', async () => {
+    const key = randomUUID();
+    const { status, guess } = await putSecret(holdpoint, key, 'password1');
+    expect(status).to.equal(201);
+    const { rows } = await holdpoint.db.pool.query('SELECT digest, answer FROM idempotency_keys WHERE key = $1', [key]);
+    expect(rows[0].digest.equals(createHash('sha256').update(guess).digest())).to.equal(false);
+    expect(rows[0].answer).not.to.contain('password1');
+    expect((await putSecret(holdpoint, key, 'password2')).status).to.equal(422);
+    expect((await putSecret(holdpoint, key, 'password1')).status).to.equal(201);
+  });
+
+  it('of a secret is the same with any value where there is no key to seal with, which refuses them all', async () => {
+    const keyless = await startHoldpoint();
+    const key = randomUUID();
+    expect((await putSecret(keyless, key, 'password1')).status).to.equal(409);
+    expect((await putSecret(keyless, key, 'password2')).status).to.equal(409);
+    await keyless.stop();
   });
 });

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { createSealer } from '../../src/store/sealing.ts';
 
@@ -33,6 +33,18 @@ describe('sealing', () => {
     expect(both.open(old, 'a')).to.equal('secret');
     expect(createSealer([two])!.open(both.seal('new', 'a'), 'a')).to.equal('new');
     expect(() => createSealer([two])!.open(old, 'a')).to.throw('HOLDPOINT_SECRET_KEY');
+  });
+
+  it('knows a text again by its fingerprints, one a key, which say nothing about it without the key', () => {
+    const [first] = createSealer([one])!.fingerprints('secret');
+    expect(createSealer([one])!.fingerprints('secret')).to.deep.equal([first]);
+    expect(createSealer([two, one])!.fingerprints('secret')).to.deep.equal([
+      ...createSealer([two])!.fingerprints('secret'),
+      first,
+    ]);
+    const others = [createSealer([two])!.fingerprints('secret')[0], createSealer([one])!.fingerprints('Secret')[0]];
+    for (const other of [...others, createHash('sha256').update('secret').digest()])
+      expect(first!.equals(other!)).to.equal(false);
   });
 
   it('is not to be had without a key', () => {

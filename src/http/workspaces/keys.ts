@@ -43,10 +43,10 @@ function apiKeyRoutes(engine: Engine): Route[] {
       summary: 'Makes an API key; its text is shown this once',
       successStatus: 201,
       responses: { 201: { description: 'The key, with its text', schema: schemas.newApiKeyAnswer } },
-      async handler({ actor, body }: RouteRequest<unknown, schemas.ApiKeyBody>): Promise<Reply> {
+      async handler({ actor, body, idempotencyId }: RouteRequest<unknown, schemas.ApiKeyBody>): Promise<Reply> {
         const { expiresAt, ...rest } = body;
         const request = { ...rest, ...(expiresAt === undefined ? {} : { expiresAt: Date.parse(expiresAt) }) };
-        const { row, key } = await createApiKey(engine, { actor, request });
+        const { row, key } = await createApiKey(engine, { actor, request, id: idempotencyId });
         return { status: 201, body: { ...presentApiKey(row), key }, shownOnce: ['key'] };
       },
     }),
@@ -92,8 +92,8 @@ function signingKeyRoutes(engine: Engine): Route[] {
       responses: {
         201: { description: 'The key; a secret made here is shown this once', schema: schemas.newSigningKeyAnswer },
       },
-      async handler({ actor, body }: RouteRequest<unknown, schemas.SigningKeyBody>): Promise<Reply> {
-        const { row, secret } = await createSigningKey(engine, { actor, request: body });
+      async handler({ actor, body, idempotencyId }: RouteRequest<unknown, schemas.SigningKeyBody>): Promise<Reply> {
+        const { row, secret } = await createSigningKey(engine, { actor, request: body, id: idempotencyId });
         return { status: 201, body: { ...presentSigningKey(row), secret }, shownOnce: ['secret'] };
       },
     }),

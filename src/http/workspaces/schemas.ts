@@ -96,7 +96,7 @@ export const signingKeyBody = object(
     algorithm: { type: 'string', enum: [...ALGORITHMS] },
     role,
     publicKey: { type: 'string', minLength: 1, maxLength: 10_000 },
-    secret: { type: 'string', maxLength: 1_000 },
+    secret: { type: 'string', maxLength: 1_000, writeOnly: true },
     audience: name,
     issuer: name,
   },
