@@ -120,7 +120,8 @@ function test(args) {
   process.once('SIGINT', () => {
     process.exitCode = 130;
   });
-  return become('node_modules/mocha/bin/mocha.js', args);
+  // Two files at a time, each with databases and queue names of its own: most tests wait for something most of the time.
+  return become('node_modules/mocha/bin/mocha.js', ['--parallel', '--jobs', '2', ...args]);
 }
 
 /** The bench measures what users run: the build. */
