@@ -60,7 +60,7 @@ export function workflowStatus({ archivedAt, publishedVersion, latestStatus }: P
 export function decidePublishing(state: Publishing, command: PublishingCommand, now: number): PublishingVerdict {
   const legality = ACCEPTS[command.type][workflowStatus(state)];
   if (legality === 'already') return { kind: 'already' };
-  if (legality === 'refused') return refuseCommand(state);
+  if (legality === 'refused') return refuseCommand(command, state);
   const { latestVersion, latestStatus, publishedVersion, archivedAt } = state;
   const unchanged: Publishing = { latestVersion, latestStatus, publishedVersion, archivedAt };
   switch (command.type) {
@@ -91,10 +91,10 @@ function accept(next: Publishing | null, mark: PublishingDecision['mark'] = null
   return { kind: 'accepted', next, mark };
 }
 
-function refuseCommand({ archivedAt }: Publishing): Refusal {
-  return archivedAt === null
-    ? refuse('conflict', 'the workflow is not archived; archive it first')
-    : refuse('workflow_archived', 'the workflow is archived; unarchive it first');
+function refuseCommand({ type }: PublishingCommand, { archivedAt }: Publishing): Refusal {
+  if (archivedAt !== null) return refuse('workflow_archived', 'the workflow is archived; unarchive it first');
+  const advice = type === 'unarchive' ? 'there is nothing to take back' : 'archive it first';
+  return refuse('conflict', `the workflow is not archived; ${advice}`);
 }
 
 function refuseLostUpdate(): Refusal {
