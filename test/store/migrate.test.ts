@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import pg from 'pg';
 import { openDatabase } from '../../src/store/db.ts';
-import { listPendingMigrations, migrate } from '../../src/store/migrate.ts';
+import { listPendingMigrations, migrate, migrationSource } from '../../src/store/migrate.ts';
 import { createDatabase, getServices } from '../support/services.ts';
 
 describe('migrations', () => {
@@ -51,6 +51,20 @@ describe('migrations', () => {
     );
     await execute(url, 'INSERT INTO knex_migrations_lock (is_locked) VALUES (1)');
     expect(await migrate(url)).to.include('20261121000000-foundation');
+  });
+
+  it('can all be taken back, one after the other, and made again', async () => {
+    const names = await migrate(url);
+    const db = openDatabase({ url, max: 2, name: 'test', onError: () => {} });
+    try {
+      for (const _ of names) await db.knex.migrate.down({ migrationSource });
+      const { rows } = await db.pool.query(`SELECT tablename FROM pg_tables
+        WHERE schemaname = 'public' AND tablename NOT LIKE 'knex%'`);
+      expect(rows).to.deep.equal([]);
+      expect(await migrate(url)).to.deep.equal(names);
+    } finally {
+      await db.close();
+    }
   });
 
   it('are all in the database that a test is given', async () => {
