@@ -16,7 +16,7 @@ import { type Actor, FINISHED, isSettled, type RunState, type StepRef } from '..
 import { type Command, decide, type Verdict } from '../core/transition.ts';
 import { hasFailpoints, reach } from '../failpoints.ts';
 import type { Committed } from '../store/commit.ts';
-import type { Change } from '../store/commit-statement.ts';
+import type { Change } from '../store/commit-rows.ts';
 import { isPoison, isTransient } from '../store/db.ts';
 import { loadOutputs } from '../store/runs.ts';
 import type { Engine, RememberedRun } from './engine.ts';

@@ -7,7 +7,7 @@ import { type Command, decide, decideStart } from '../../src/core/transition.ts'
 import { answerRun } from '../../src/engine/answer-run.ts';
 import { changeRun, systemActor } from '../../src/engine/change-run.ts';
 import { type Committer, createCommitter } from '../../src/store/commit.ts';
-import type { Change } from '../../src/store/commit-statement.ts';
+import type { Change } from '../../src/store/commit-rows.ts';
 import { isPoison, isTransient } from '../../src/store/db.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { startProxy, type TestProxy } from '../support/proxy.ts';
