@@ -63,27 +63,40 @@ export interface Decision {
 /** What a step run leaves behind. */
 export type StepResult = Pick<StepRow, 'input' | 'output' | 'error' | 'ranMs'>;
 
+/** A step run that the decision has touched. */
+interface Touched {
+  open: OpenStep;
+  row: StepRow;
+  /** How the event that is being told names it so far. */
+  told: 'opened' | 'moved' | null;
+}
+
+/** From how many on they are found by an index. */
+const MANY = 16;
+
 export class Draft {
   readonly plan: Plan;
   readonly state: RunState;
   readonly context: DecisionContext;
-  readonly open = new Map<string, OpenStep>();
+  /** The marking, in order of arrival. A list that is looked through: nearly every run has one or two open step runs. */
+  readonly open: OpenStep[];
   /** The marking before the step that is being closed was closed. */
   before: OpenStep[] = [];
   /** Steps settled inside this decision. */
   settled = 0;
   readonly #events: RunEvent[] = [];
-  readonly #rows = new Map<string, StepRow>();
-  readonly #pauses = new Map<string, PauseRow>();
+  readonly #touched: Touched[] = [];
+  #index: Map<string, Touched> | null = null;
+  /** What the last event has opened and moved, those closed since among them. */
+  #telling: Touched[] = [];
+  #pauses: Map<string, PauseRow> | null = null;
   #dataPatch: JsonObject | null = null;
-  #opened = new Set<string>();
-  #moved = new Set<string>();
 
   constructor(plan: Plan, state: RunState, context: DecisionContext) {
     this.plan = plan;
     this.state = { ...state };
     this.context = context;
-    for (const step of state.open) this.open.set(keyOf(step), step);
+    this.open = state.open.slice();
   }
 
   get isOver(): boolean {
@@ -98,6 +111,16 @@ export class Draft {
 
   stepOf(open: StepRef): PlanStep {
     return this.plan.steps.get(open.step)!;
+  }
+
+  findOpen(ref: StepRef): OpenStep | undefined {
+    return this.open.find((open) => isSame(open, ref));
+  }
+
+  #placeOf(ref: StepRef): number {
+    const place = this.open.findIndex((open) => isSame(open, ref));
+    if (place < 0) throw new Error(`The step run ${keyOf(ref)} is not open`);
+    return place;
   }
 
   /** Starts a new event; what is opened, moved and closed from here on is told by it. */
@@ -117,43 +140,42 @@ export class Draft {
 
   openStep(step: PlanStep, visit: number): OpenStep {
     const open: OpenStep = { step: step.step.id, visit, status: 'pending', attempt: 1, fence: 0, epoch: 0, lost: 0 };
-    const key = keyOf(open);
-    this.open.set(key, open);
-    this.#opened.add(key);
-    this.#touch(open, {}, true);
+    this.open.push(open);
+    this.#tell(this.#touch(open, newRow(step, open, this.state.seq, true)), 'opened');
     return open;
   }
 
   moveStep(open: OpenStep, change: Partial<OpenStep>, result: StepResult & { redispatch?: boolean } = {}): OpenStep {
     const moved = { ...open, ...change };
-    const key = keyOf(open);
-    this.open.set(key, moved);
-    if (!this.#opened.has(key)) this.#moved.add(key);
-    this.#touch(moved, result);
+    this.open[this.#placeOf(open)] = moved;
+    const touched = this.#record(moved, moved.status, result);
+    if (touched.told === null) this.#tell(touched, 'moved');
     return moved;
   }
 
   /** Ends a step run; a claim that is still out loses its fence with it. */
   closeStep(open: OpenStep, status: 'completed' | 'failed' | 'cancelled', result: StepResult = {}): void {
-    const key = keyOf(open);
-    this.open.delete(key);
-    this.#touch({ ...open, status, ...(status === 'cancelled' ? { fence: open.fence + 1 } : {}) }, result);
-    this.#moved.delete(key);
+    this.open.splice(this.#placeOf(open), 1);
+    const touched = this.#record(open, status, result);
+    if (status === 'cancelled') touched.row.fence += 1;
     const { data } = this.#events.at(-1)!;
-    if (this.#opened.delete(key)) {
+    if (touched.told === 'opened') {
       data.opened ??= [];
       data.opened.push(packMark(open));
     }
+    touched.told = null;
     data.closed ??= [];
     data.closed.push({ step: open.step, visit: open.visit, status });
   }
 
   openPause(row: Omit<PauseRow, 'isNew' | 'status'>): void {
+    this.#pauses ??= new Map();
     this.#pauses.set(row.id, { ...row, isNew: true, status: 'open' });
   }
 
   closePause(open: OpenStep, change: Pick<PauseRow, 'status' | 'answer' | 'answeredBy'>): void {
     if (open.pauseId === undefined) return;
+    this.#pauses ??= new Map();
     const row = this.#pauses.get(open.pauseId) ?? {
       id: open.pauseId,
       step: open.step,
@@ -176,52 +198,89 @@ export class Draft {
 
   decision(): Decision {
     this.#sealEvent();
-    this.state.open = [...this.open.values()];
+    this.state.open = this.open;
     return {
       commandId: this.context.commandId,
       state: this.state,
       events: this.#events,
-      steps: [...this.#rows.values()],
-      pauses: [...this.#pauses.values()],
+      steps: this.#touched.map(({ row }) => row),
+      pauses: this.#pauses ? [...this.#pauses.values()] : [],
       dataPatch: this.#dataPatch,
     };
   }
 
-  #touch(
-    open: Omit<OpenStep, 'status'> & { status: StepRunStatus },
-    result: StepResult & { redispatch?: boolean },
-    isNew = false,
-  ): void {
-    const key = keyOf(open);
-    const known = this.#rows.get(key);
-    const { type, step } = this.stepOf(open);
-    this.#rows.set(key, {
-      ...known,
-      step: open.step,
-      visit: open.visit,
-      isNew: known?.isNew ?? isNew,
-      seq: known?.seq ?? this.state.seq,
-      type: type.type,
-      tool: typeof step['tool'] === 'string' ? step['tool'] : null,
-      status: open.status,
-      attempt: open.attempt,
-      fence: open.fence,
-      epoch: open.epoch,
-      lost: open.lost,
-      dueAt: open.dueAt ?? null,
-      ...result,
-      redispatch: (known?.redispatch ?? false) || (result.redispatch ?? false),
-    });
+  /** Brings the step run's row up to `open` and `status`; what a result does not name stays as it is. */
+  #record(open: OpenStep, status: StepRunStatus, result: StepResult & { redispatch?: boolean }): Touched {
+    const touched =
+      this.#findTouched(open) ?? this.#touch(open, newRow(this.stepOf(open), open, this.state.seq, false));
+    touched.open = open;
+    const { row } = touched;
+    row.status = status;
+    row.attempt = open.attempt;
+    row.fence = open.fence;
+    row.epoch = open.epoch;
+    row.lost = open.lost;
+    row.dueAt = open.dueAt ?? null;
+    if (result.input !== undefined) row.input = result.input;
+    if (result.output !== undefined) row.output = result.output;
+    if (result.error !== undefined) row.error = result.error;
+    if (result.ranMs !== undefined) row.ranMs = result.ranMs;
+    if (result.redispatch) row.redispatch = true;
+    return touched;
+  }
+
+  #touch(open: OpenStep, row: StepRow): Touched {
+    const touched: Touched = { open, row, told: null };
+    this.#touched.push(touched);
+    this.#index?.set(keyOf(open), touched);
+    return touched;
+  }
+
+  #findTouched(ref: StepRef): Touched | undefined {
+    if (this.#touched.length < MANY) return this.#touched.find(({ open }) => isSame(open, ref));
+    this.#index ??= new Map(this.#touched.map((touched) => [keyOf(touched.open), touched]));
+    return this.#index.get(keyOf(ref));
+  }
+
+  #tell(touched: Touched, how: 'opened' | 'moved'): void {
+    touched.told = how;
+    this.#telling.push(touched);
   }
 
   #sealEvent(): void {
-    const event = this.#events.at(-1);
-    const pack = (keys: Set<string>) => [...keys].map((key) => packMark(this.open.get(key)!));
-    if (event && this.#opened.size > 0) event.data.opened = [...(event.data.opened ?? []), ...pack(this.#opened)];
-    if (event && this.#moved.size > 0) event.data.moved = pack(this.#moved);
-    this.#opened = new Set();
-    this.#moved = new Set();
+    if (this.#telling.length === 0) return;
+    const { data } = this.#events.at(-1)!;
+    for (const touched of this.#telling) {
+      const { told, open } = touched;
+      if (told === null) continue;
+      touched.told = null;
+      data[told] ??= [];
+      data[told].push(packMark(open));
+    }
+    this.#telling = [];
   }
+}
+
+function newRow({ step, type }: PlanStep, open: OpenStep, seq: number, isNew: boolean): StepRow {
+  return {
+    step: open.step,
+    visit: open.visit,
+    isNew,
+    seq,
+    type: type.type,
+    tool: typeof step['tool'] === 'string' ? step['tool'] : null,
+    status: open.status,
+    attempt: open.attempt,
+    fence: open.fence,
+    epoch: open.epoch,
+    lost: open.lost,
+    dueAt: open.dueAt ?? null,
+    redispatch: false,
+  };
+}
+
+function isSame(one: StepRef, other: StepRef): boolean {
+  return one.visit === other.visit && one.step === other.step;
 }
 
 export function keyOf(ref: StepRef): string {

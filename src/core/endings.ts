@@ -38,7 +38,7 @@ export function finishRun(draft: Draft, result: Json): void {
 }
 
 export function failRun(draft: Draft, error: RunError): void {
-  const interrupted = draft.before.length > 0 ? draft.before : [...draft.open.values()];
+  const interrupted = draft.before.length > 0 ? draft.before : draft.open.slice();
   const detail: JsonObject = {
     code: error.code,
     message: error.message,
@@ -66,7 +66,7 @@ export function cancelRun(draft: Draft): void {
 
 /** Closes every open step run that `keep` does not spare, and its pause with it. */
 export function closeAll(draft: Draft, keep: (open: OpenStep) => boolean = () => false): void {
-  for (const open of [...draft.open.values()]) {
+  for (const open of draft.open.slice()) {
     if (keep(open)) continue;
     draft.closePause(open, { status: 'cancelled' });
     draft.closeStep(open, 'cancelled');

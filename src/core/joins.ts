@@ -18,6 +18,7 @@ export function advance(draft: Draft): void {
  */
 function letGo(draft: Draft): boolean {
   const waiting = listPending(draft);
+  if (waiting.length === 0) return false;
   const next = waiting.find((open) => joinsAny(draft, open));
   for (const open of next ? [next] : waiting) {
     if (!isReady(draft, open)) continue;
@@ -26,15 +27,15 @@ function letGo(draft: Draft): boolean {
   }
   // Edges that lead on make no ring, and whoever is within a loop can be arrived at from where it begins: of all that
   // wait, one is ready. Should a plan ever say otherwise, the first reached goes, and the run does not stall.
-  const isStalled = draft.open.size > 0 && listPending(draft).length === draft.open.size;
+  const isStalled = draft.open.length > 0 && draft.open.every((open) => open.status === 'pending');
   return isStalled && !go(draft, waiting[0]!);
 }
 
 /** A pending step run goes when no other open one can arrive, save pending ones at which it can itself arrive. */
 function isReady(draft: Draft, open: OpenStep): boolean {
-  if (open.urgent || joinsAny(draft, open) || draft.open.size === 1) return true;
+  if (open.urgent || joinsAny(draft, open) || draft.open.length === 1) return true;
   const step = draft.stepOf(open);
-  for (const other of draft.open.values()) {
+  for (const other of draft.open) {
     if (other === open) continue;
     const from = draft.stepOf(other);
     if (other.status === 'pending' && draft.plan.canArrive(step, from)) continue;
@@ -46,17 +47,20 @@ function isReady(draft: Draft, open: OpenStep): boolean {
 /** Queues or settles a step run; answers whether it was queued. A `join: "any"` cancels whatever else could arrive. */
 function go(draft: Draft, open: OpenStep): boolean {
   if (joinsAny(draft, open)) cancelOthers(draft, open);
-  const { urgent: _urgent, ...calm } = open;
-  const gone = open.urgent ? draft.moveStep(calm, {}) : open;
+  const gone = open.urgent ? draft.moveStep(calm(open), {}) : open;
   const works = draft.stepOf(open).type.settle === undefined || draft.settled >= LIMITS.settledPerDecision;
   if (works) queueStep(draft, gone);
   else settleStep(draft, gone);
   return works;
 }
 
+function calm({ urgent: _urgent, ...open }: OpenStep): OpenStep {
+  return open;
+}
+
 function cancelOthers(draft: Draft, open: OpenStep): void {
   const step = draft.stepOf(open);
-  for (const other of [...draft.open.values()]) {
+  for (const other of draft.open.slice()) {
     if (keyOf(other) === keyOf(open) || !draft.plan.canArriveAnyhow(draft.stepOf(other), step)) continue;
     draft.closePause(other, { status: 'cancelled' });
     draft.closeStep(other, 'cancelled');

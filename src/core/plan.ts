@@ -10,6 +10,7 @@ import {
   type RetryPolicy,
   type Step,
 } from './definition.ts';
+import { followAlways } from './edges.ts';
 import { type Expression, parseExpression, type Scope } from './expression.ts';
 import type { Json, JsonObject } from './json.ts';
 import { buildArrivals, findCyclic } from './reachability.ts';
@@ -24,6 +25,8 @@ export interface PlanStep {
   step: Step;
   type: StepType;
   out: PlanEdge[];
+  /** The edges that are followed whenever it completes without an action or an outcome; null where conditions decide. */
+  always: readonly PlanEdge[] | null;
   /** It can be entered more than once, so its visits are counted. */
   repeats: boolean;
   retry: Required<Omit<RetryPolicy, 'budgetMs'>> & { budgetMs?: number };
@@ -84,6 +87,7 @@ export function buildPlan(definition: Definition, getType: (name: string) => Ste
     const condition = edge.condition === undefined ? null : parseExpression(edge.condition);
     steps.get(edge.from)!.out.push({ edge, to: steps.get(edge.to)!, condition, fault: isFault(edge) });
   }
+  for (const step of ordered) step.always = followAlways(step);
   const links = (faults: boolean) =>
     ordered.map((step) => step.out.filter((edge) => faults || !edge.fault).map((edge) => edge.to.index));
   const initial = steps.get(definition.initialStep)!;
@@ -158,6 +162,7 @@ function buildStep(step: Step, type: StepType, index: number, { defaults }: Defi
     step,
     type,
     out: [],
+    always: null,
     repeats: false,
     retry: { ...DEFAULT_RETRY, ...defaults?.retry, ...step.retry },
     timeoutMs: step.timeoutMs ?? defaults?.timeoutMs ?? DEFAULT_STEP_TIMEOUT_MS,

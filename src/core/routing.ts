@@ -1,8 +1,9 @@
-// How a step run ends, which edges are followed then, and the settling of steps that need no job. DESIGN §4's rules on
-// edges and loops are here; who waits for whom is core/joins.ts, what a command means core/transition.ts.
+// How a step run ends, what is entered then, and the settling of steps that need no job. Which edges are followed is
+// core/edges.ts, who waits for whom core/joins.ts, what a command means core/transition.ts.
 
 import { LIMITS } from './definition.ts';
 import type { Draft, StepResult } from './draft.ts';
+import { type Ending, followEdges, PLAINLY } from './edges.ts';
 import { finishRun, RunFailure, resolveResult } from './endings.ts';
 import { ExpressionError, type Scope } from './expression.ts';
 import { isJsonObject, type Json, type JsonObject, MAX_DATA_BYTES } from './json.ts';
@@ -11,10 +12,6 @@ import type { OpenStep, RunError } from './run.ts';
 import type { Outcome, PauseSpec } from './step-type.ts';
 
 type Completion = Extract<Outcome, { kind: 'complete' }>;
-type Ending =
-  | { kind: 'completed'; on: readonly string[]; rejected: boolean }
-  | { kind: 'failed' }
-  | { kind: 'timed-out' };
 
 /**
  * Ends a step run with an output, and follows its edges unless the run is being cancelled. What is to follow is worked
@@ -24,16 +21,20 @@ export function completeStep(
   draft: Draft,
   open: OpenStep,
   completion: Completion,
-  { fields = null, ...result }: { input?: JsonObject | null; ranMs?: number; fields?: JsonObject | null } = {},
+  { input, ranMs, fields = null }: { input?: JsonObject | null; ranMs?: number; fields?: JsonObject | null } = {},
 ): void {
   const { output, outcome } = completion;
+  const result: StepResult = { output };
+  if (input !== undefined) result.input = input;
+  if (ranMs !== undefined) result.ranMs = ranMs;
   // The output stays to be seen on the failed row: who rejected, or what was too much.
-  const { patch, edges } = workOut(draft, open, { ...result, output }, () => {
+  const { patch, edges } = workOut(draft, open, result, () => {
     const patch = buildPatch(draft, open, output, fields);
     return { patch, edges: draft.state.cancellation ? [] : chooseNext(draft, open, completion, patch) };
   });
   draft.event('step.completed', open, outcome ? { outcome } : undefined);
-  draft.closeStep(open, 'completed', { ...result, output, error: null });
+  result.error = null;
+  draft.closeStep(open, 'completed', result);
   draft.keepOutput(draft.stepOf(open), output);
   if (patch) draft.patchData(patch);
   enterSteps(draft, edges);
@@ -41,7 +42,7 @@ export function completeStep(
 
 /** Answers what `find` finds; where it throws, the step run ends as failed for the same reason as the run. */
 function workOut<Found>(draft: Draft, open: OpenStep, result: StepResult, find: () => Found): Found {
-  draft.before = [...draft.open.values()];
+  draft.before = draft.open.slice();
   try {
     return find();
   } catch (error) {
@@ -51,15 +52,19 @@ function workOut<Found>(draft: Draft, open: OpenStep, result: StepResult, find: 
 }
 
 /** The edges that the completed step run follows; throws where it may not end like this. */
-function chooseNext(draft: Draft, open: OpenStep, completion: Completion, patch: JsonObject | null): PlanEdge[] {
-  const { output, outcome, on = [] } = completion;
-  const rejected = outcome === 'rejected';
-  const ending: Ending = { kind: 'completed', on: outcome ? [...on, outcome] : on, rejected };
+function chooseNext(
+  draft: Draft,
+  open: OpenStep,
+  completion: Completion,
+  patch: JsonObject | null,
+): readonly PlanEdge[] {
+  const { output, outcome } = completion;
+  const ending = endingOf(completion);
   const edges = chooseEdges(draft, open, ending, () => {
     const { data, steps, ...scope } = draft.scope;
     return { ...scope, data: { ...data, ...patch }, steps: { ...steps, [open.step]: { output } } };
   });
-  if (rejected && edges.length === 0) {
+  if (outcome === 'rejected' && edges.length === 0) {
     throw new RunFailure({
       code: 'approval_rejected',
       message: `Step "${open.step}" was rejected`,
@@ -67,6 +72,12 @@ function chooseNext(draft: Draft, open: OpenStep, completion: Completion, patch:
     });
   }
   return edges;
+}
+
+function endingOf({ outcome, on }: Completion): Ending {
+  if (outcome === undefined && on === undefined) return PLAINLY;
+  const names = on ?? [];
+  return { kind: 'completed', on: outcome ? [...names, outcome] : names, rejected: outcome === 'rejected' };
 }
 
 /** Ends a step run for good without an output; without an edge that takes it, the run fails with the same error. */
@@ -77,7 +88,7 @@ export function failStep(
   kind: 'failed' | 'timed-out',
   ranMs?: number,
 ): void {
-  draft.before = [...draft.open.values()];
+  draft.before = draft.open.slice();
   closeFailed(draft, open, error, ranMs === undefined ? {} : { ranMs });
   if (draft.state.cancellation) return;
   const edges = chooseEdges(draft, open, { kind }, () => draft.scope);
@@ -140,11 +151,13 @@ function endFlow(draft: Draft, open: OpenStep, { status, result, error }: Extrac
 
 /** Makes `target` pending, as a new visit or by merging into the arrival that already waits. */
 export function enterStep(draft: Draft, target: PlanStep, urgent = false): OpenStep {
-  const open = listPending(draft).find(({ step }) => step === target.step.id) ?? openVisit(draft, target);
+  const { id } = target.step;
+  const waiting = draft.open.find((open) => open.status === 'pending' && open.step === id);
+  const open = waiting ?? openVisit(draft, target);
   return urgent ? draft.moveStep(open, { urgent: true }) : open;
 }
 
-function enterSteps(draft: Draft, edges: PlanEdge[]): void {
+function enterSteps(draft: Draft, edges: readonly PlanEdge[]): void {
   for (const edge of edges) enterStep(draft, edge.to, edge.fault);
 }
 
@@ -162,19 +175,23 @@ export function openVisit(draft: Draft, target: PlanStep): OpenStep {
 
 export function queueStep(draft: Draft, open: OpenStep): void {
   const step = draft.stepOf(open);
-  draft.moveStep(open, {
-    status: 'queued',
-    ...(step.retry.budgetMs === undefined ? {} : { since: draft.context.now }),
-  });
+  const hasBudget = step.retry.budgetMs !== undefined;
+  draft.moveStep(open, hasBudget ? { status: 'queued', since: draft.context.now } : { status: 'queued' });
 }
 
 /** The edges that are followed when `open` ends; throws when one cannot be. Changes nothing. */
-function chooseEdges(draft: Draft, open: OpenStep, ending: Ending, getScope: () => Scope): PlanEdge[] {
+function chooseEdges(draft: Draft, open: OpenStep, ending: Ending, getScope: () => Scope): readonly PlanEdge[] {
   const from = draft.stepOf(open);
-  const candidates = from.out.filter((edge) => applies(edge, from, ending));
-  if (candidates.length === 0) return [];
+  const always = ending === PLAINLY ? from.always : null;
+  const chosen = always ?? followEdges(from, ending, buildTest(open, getScope));
+  checkLimits(draft, open, chosen);
+  return chosen;
+}
+
+/** Whether an edge's condition holds when `open` has ended; throws when that cannot be told. */
+function buildTest(open: OpenStep, getScope: () => Scope): (edge: PlanEdge) => boolean {
   let scope: Scope | undefined;
-  const holds = (edge: PlanEdge) => {
+  return (edge) => {
     if (edge.condition === null) return true;
     scope ??= getScope();
     try {
@@ -188,16 +205,13 @@ function chooseEdges(draft: Draft, open: OpenStep, ending: Ending, getScope: () 
       });
     }
   };
-  let chosen = candidates.filter((edge) => !edge.edge.default && holds(edge));
-  if (chosen.length === 0) chosen = candidates.filter((edge) => edge.edge.default && holds(edge));
-  if (from.step.route === 'first') chosen = chosen.slice(0, 1);
-  checkLimits(draft, open, chosen);
-  return chosen;
 }
 
 /** Throws when a loop, or the run, has no step run left for what `edges` lead to once `leaving` has ended. */
-function checkLimits(draft: Draft, leaving: OpenStep, edges: PlanEdge[]): void {
-  if (edges.length === 0) return;
+function checkLimits(draft: Draft, leaving: OpenStep, edges: readonly PlanEdge[]): void {
+  const hasRoom = draft.state.stepRuns + edges.length <= LIMITS.stepRunsPerRun;
+  // Only steps that can be entered twice have their visits counted.
+  if (hasRoom && !edges.some((edge) => edge.to.repeats)) return;
   const targets = new Set(edges.map((edge) => edge.to));
   for (const open of listPending(draft)) if (open !== leaving) targets.delete(draft.stepOf(open));
   for (const { step, maxVisits } of targets) {
@@ -214,16 +228,6 @@ function checkLimits(draft: Draft, leaving: OpenStep, edges: PlanEdge[]): void {
     message: `The run needs more than ${LIMITS.stepRunsPerRun} step runs; split it into several runs`,
     step: leaving.step,
   });
-}
-
-function applies(edge: PlanEdge, from: PlanStep, ending: Ending): boolean {
-  const { on } = edge.edge;
-  if (ending.kind === 'failed') return on === 'error';
-  if (ending.kind === 'timed-out')
-    return on === (from.out.some((other) => other.edge.on === 'timeout') ? 'timeout' : 'error');
-  if (edge.fault) return false;
-  if (on !== undefined) return ending.on.includes(on);
-  return !ending.rejected || edge.condition !== null;
 }
 
 function pauseStep(draft: Draft, open: OpenStep, spec: PauseSpec): void {
@@ -247,6 +251,7 @@ function buildPatch(draft: Draft, open: OpenStep, output: Json, fields: JsonObje
   const { outputKey } = step;
   const { mergesOutput } = type;
   const own = outputKey !== undefined ? { [outputKey]: output } : mergesOutput && isJsonObject(output) ? output : null;
+  if (own === null && (mergesOutput || fields === null)) return null;
   const patch = mergesOutput ? { ...own } : { ...fields, ...own };
   if (Object.keys(patch).length === 0) return null;
   if (Buffer.byteLength(JSON.stringify({ ...draft.state.data, ...patch })) > MAX_DATA_BYTES)
@@ -261,7 +266,7 @@ function buildPatch(draft: Draft, open: OpenStep, output: Json, fields: JsonObje
 /** The step runs that wait for others, the one reached first first. */
 export function listPending(draft: Draft): OpenStep[] {
   const found: OpenStep[] = [];
-  for (const open of draft.open.values()) if (open.status === 'pending') found.push(open);
+  for (const open of draft.open) if (open.status === 'pending') found.push(open);
   return found;
 }
 

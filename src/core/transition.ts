@@ -89,13 +89,18 @@ export type NewRun = Pick<RunState, 'id' | 'workspaceId' | 'definitionId' | 'ver
 /** The first decision of a run: it is created, and its initial step goes. */
 export function decideStart(plan: Plan, run: NewRun, context: DecisionContext): Decision {
   const state: RunState = {
-    ...run,
+    id: run.id,
+    workspaceId: run.workspaceId,
+    definitionId: run.definitionId,
+    version: run.version,
     status: 'queued',
     seq: 0,
     open: [],
     visits: {},
     stepRuns: 0,
+    input: run.input,
     data: run.input,
+    context: run.context,
     outputs: {},
     result: null,
     error: null,
@@ -133,7 +138,7 @@ function act(draft: Draft, command: Command): Verdict | null {
     case 'cancel':
       return cancel(draft, command.reason);
     case 'terminate':
-      draft.state.interrupted ??= [...draft.open.values()];
+      draft.state.interrupted ??= draft.open.slice();
       draft.state.cancellation = cancellation(draft, 'terminate', command.reason);
       cancelRun(draft);
       return null;
@@ -143,7 +148,7 @@ function act(draft: Draft, command: Command): Verdict | null {
 }
 
 function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | null {
-  const open = draft.open.get(`${command.step}.${command.visit}`);
+  const open = draft.findOpen(command);
   if (!open) return refuse('step_not_open', `Step "${command.step}" (visit ${command.visit}) is not open`);
   const step = draft.stepOf(open);
   switch (command.type) {
@@ -162,15 +167,7 @@ function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | 
     case 'complete': {
       const lost = findLostClaim(draft, open, command);
       if (lost) return lost;
-      const { input, ranMs } = command;
-      apply(draft, () =>
-        completeStep(
-          draft,
-          open,
-          { kind: 'complete', output: command.output },
-          { ...(input === undefined ? {} : { input }), ...(ranMs === undefined ? {} : { ranMs }) },
-        ),
-      );
+      apply(draft, () => completeStep(draft, open, { kind: 'complete', output: command.output }, command));
       return null;
     }
     case 'fail-attempt':
@@ -247,7 +244,7 @@ function expireLease(draft: Draft, open: OpenStep, released: boolean): null {
 
 function cancel(draft: Draft, reason: string | undefined): Verdict | null {
   if (draft.state.cancellation?.stage) return { kind: 'already' };
-  draft.state.interrupted = [...draft.open.values()];
+  draft.state.interrupted = draft.open.slice();
   draft.state.cancellation = {
     ...cancellation(draft, 'cancel', reason),
     stage: 'stopping',
@@ -298,7 +295,7 @@ function applyUnlessRefused(draft: Draft, change: Refusal | (() => void)): Refus
 /** Lets go what can go; when the last branch has ended the run completes, or fails with no step run to be reopened. */
 function goOn(draft: Draft): void {
   advance(draft);
-  if (draft.isOver || draft.open.size > 0) return;
+  if (draft.isOver || draft.open.length > 0) return;
   draft.before = [];
   finishRun(draft, resolveResult(draft));
 }
@@ -309,7 +306,7 @@ function goOn(draft: Draft): void {
  */
 function proceedCancellation(draft: Draft): void {
   const { cancellation } = draft.state;
-  if (!cancellation?.stage || draft.open.size > 0 || draft.isOver) return;
+  if (!cancellation?.stage || draft.open.length > 0 || draft.isOver) return;
   const { onCancel } = draft.plan;
   if (cancellation.stage === 'cleaning-up' || !onCancel) {
     cancelRun(draft);
@@ -324,7 +321,7 @@ function settleStatus(draft: Draft, hasStarted: boolean): void {
   const { state } = draft;
   if (hasStarted) state.startedAt ??= draft.context.now;
   if (draft.isOver) return;
-  const open = [...draft.open.values()];
+  const { open } = draft;
   if (state.startedAt === null) state.status = 'queued';
   else if (open.some((step) => step.status === 'queued' || step.status === 'running')) state.status = 'running';
   else if (open.some((step) => step.awaits === 'person')) state.status = 'waiting';

@@ -56,7 +56,7 @@ export function answerPause(draft: Draft, request: AnswerRequest): Refusal | (()
 
 /** The one open pause an answer is for; several of its type need a `stepId` or `pauseId`. */
 function findPause(draft: Draft, { answer, step, pauseId }: AnswerRequest): OpenStep | Refusal {
-  const paused = [...draft.open.values()].filter((open) => open.awaits === 'person');
+  const paused = draft.open.filter((open) => open.awaits === 'person');
   if (paused.length === 0) return refuse('run_not_paused', 'The run is not paused: it waits for nobody');
   const named = paused.filter(
     (open) => (step === undefined || open.step === step) && (pauseId === undefined || open.pauseId === pauseId),
