@@ -139,14 +139,15 @@ async function attempt(
   together: Waiting[],
   commit: (change: Change) => Promise<Committed>,
 ): Promise<(() => void) | null> {
-  const isRemembered = engine.remembered.has(runId);
-  const remembered = engine.remembered.get(runId) ?? (await engine.loadRun(runId));
-  if (!remembered) throw new AppError('run_not_found', `Run ${runId} does not exist`);
-  const found = engine.plans.get(remembered.state.definitionId, remembered.state.version);
+  const remembered = engine.remembered.get(runId);
+  const run = remembered ?? (await engine.loadRun(runId));
+  if (!run) throw new AppError('run_not_found', `Run ${runId} does not exist`);
+  const found = engine.plans.get(run.state.definitionId, run.state.version);
   const plan = found instanceof Promise ? await found : found;
-  const ready = await withOutputs(engine, remembered, whatItReads(plan, remembered.state, together));
-  const { decision, verdicts, states } = fold(engine, plan, ready.state, together);
-  if (isRemembered && verdicts.some((verdict) => verdict.kind === 'refused')) {
+  const reads = whatItReads(plan, run.state, together);
+  const ready = knowsOutputs(run, reads) ? run : await withOutputs(engine, run, reads);
+  const { decision, changes } = fold(engine, plan, ready.state, together);
+  if (remembered && changes.some((changed) => changed.kind === 'refused')) {
     engine.remembered.delete(runId);
     return attempt(engine, runId, together, commit);
   }
@@ -154,18 +155,14 @@ async function attempt(
   return () => {
     if (hasFailpoints()) for (const { command } of together) reach(`${command.type}.after_commit`);
     if (decision) finishCommit(engine, decision, ready.outputsKnown);
-    together.forEach((waiting, index) => {
-      const verdict = verdicts[index]!;
-      waiting.resolve(verdict.kind === 'refused' ? verdict : { kind: verdict.kind, state: states[index]! });
-    });
+    for (const [index, waiting] of together.entries()) waiting.resolve(changes[index]!);
   };
 }
 
 /** Decides the commands one after the other, each on the state that the one before left. */
 function fold(engine: Engine, plan: Plan, before: RunState, together: Waiting[]) {
   const now = engine.clock.now();
-  const verdicts: Verdict[] = [];
-  const states: RunState[] = [];
+  const changes: Changed[] = [];
   let state = before;
   let decision: Decision | null = null;
   for (const { command, actor, commandId } of together) {
@@ -177,10 +174,9 @@ function fold(engine: Engine, plan: Plan, before: RunState, together: Waiting[])
       decision = decision ? mergeDecisions(decision, verdict.decision) : verdict.decision;
       state = verdict.decision.state;
     }
-    verdicts.push(verdict);
-    states.push(state);
+    changes.push(verdict.kind === 'refused' ? verdict : { kind: verdict.kind, state });
   }
-  return { decision, verdicts, states };
+  return { decision, changes };
 }
 
 /** What follows a commit: remember the run, offer its new jobs, wake whoever watches, arm the timer. */
@@ -203,10 +199,13 @@ export function finishCommit(engine: Engine, decision: Decision, outputsKnown: R
   if (state.cancellation?.dueAt !== undefined) engine.dueTimer.arm(state.cancellation.dueAt);
 }
 
+function knowsOutputs({ outputsKnown }: RememberedRun, reads: Reads): boolean {
+  if (outputsKnown === 'all' || reads === 'all') return outputsKnown === 'all';
+  return reads.size === 0 || [...reads].every((step) => outputsKnown.has(step));
+}
+
 async function withOutputs(engine: Engine, run: RememberedRun, reads: Reads): Promise<RememberedRun> {
   const { outputsKnown, state } = run;
-  if (outputsKnown === 'all' || (reads !== 'all' && reads.size === 0)) return run;
-  if (reads !== 'all' && [...reads].every((step) => outputsKnown.has(step))) return run;
   const outputs = await loadOutputs(engine.db.pool, state.id, reads);
   return { state: { ...state, outputs: { ...state.outputs, ...outputs } }, outputsKnown: unite([outputsKnown, reads]) };
 }

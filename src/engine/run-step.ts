@@ -23,6 +23,7 @@ const OUTCOME_PATIENCE_MS = 600_000;
 const LATER_MS = 1_000;
 const NO_HANDLER_MS = 5_000;
 const DONE: JobVerdict = { kind: 'done' };
+const NO_INPUT: Resolved = { ok: true, value: null };
 
 type ResultCommand = Extract<Command, { type: 'complete' | 'fail-attempt' }>;
 
@@ -41,7 +42,7 @@ export async function runStep(
   attemptsStarted: number,
 ): Promise<JobVerdict> {
   try {
-    const found = await findOpenStep(engine, job);
+    const found = findRemembered(engine, job) ?? (await findStored(engine, job));
     if (found?.open.status !== 'queued') return DONE;
     const { open, step } = found;
     const early = (open.dueAt ?? 0) - engine.clock.now();
@@ -49,8 +50,9 @@ export async function runStep(
     if (step.type.settle) return await settle(engine, job);
     if (!canRun(engine, step)) return { kind: 'later', delayMs: NO_HANDLER_MS };
     const isFirst = attemptsStarted <= open.attempt && job.dispatch === 1 && open.lost === 0;
-    if (isFirst && step.type.isPure?.(step.step)) return await runPure(engine, job, found);
-    return await runClaimed(engine, claims, job, found);
+    if (!isFirst || !step.type.isPure?.(step.step)) return await runClaimed(engine, claims, job, found);
+    const result = await runPure(engine, job, found);
+    return result ? await report(engine, job, result) : DONE;
   } catch (error) {
     if (error instanceof UnknownStepTypeError) return { kind: 'later', delayMs: NO_HANDLER_MS };
     if (isTransient(error) || (error instanceof AppError && error.code === 'unavailable'))
@@ -64,18 +66,26 @@ export async function runStep(
   }
 }
 
-/** The step run by what this process remembers, or by what is stored where that does not have it queued. */
-async function findOpenStep(engine: Engine, job: StepJob): Promise<Found | null> {
-  const isIt = (open: OpenStep) => open.step === job.step && open.visit === job.visit;
-  let run = engine.remembered.get(job.runId) ?? null;
-  let open = run?.state.open.find(isIt);
-  if (open?.status !== 'queued') {
-    run = await engine.loadRun(job.runId);
-    open = run?.state.open.find(isIt);
-  }
-  if (!run || !open) return null;
+/** The step run by what this process remembers, if that has it queued. */
+function findRemembered(engine: Engine, job: StepJob): Found | null {
+  const run = engine.remembered.get(job.runId);
+  const open = run && findOpen(run.state, job);
+  if (open?.status !== 'queued') return null;
+  const plan = engine.plans.get(run!.state.definitionId, run!.state.version);
+  return plan instanceof Promise ? null : { plan, run: run!, open, step: plan.steps.get(job.step)! };
+}
+
+/** The step run by what is stored. */
+async function findStored(engine: Engine, job: StepJob): Promise<Found | null> {
+  const run = await engine.loadRun(job.runId);
+  const open = run && findOpen(run.state, job);
+  if (!open) return null;
   const plan = await engine.plans.get(run.state.definitionId, run.state.version);
   return { plan, run, open, step: plan.steps.get(job.step)! };
+}
+
+function findOpen({ open }: RunState, { step, visit }: StepRef): OpenStep | undefined {
+  return open.find((one) => one.step === step && one.visit === visit);
 }
 
 /** A settling step that was put off because its decision had settled enough already. */
@@ -85,13 +95,12 @@ async function settle(engine: Engine, { runId, step, visit }: StepJob): Promise<
 }
 
 /** Without an effect outside, running it twice does no harm: claim and completion are one commit. */
-async function runPure(engine: Engine, job: StepJob, found: Found): Promise<JobVerdict> {
+async function runPure(engine: Engine, job: StepJob, found: Found): Promise<ResultCommand | null> {
   const work: Work = { fence: null, attempt: found.open.attempt };
-  const input = await resolveStepInput(engine, found);
-  if (!input.ok) return report(engine, job, failure(job, work, input.error, 0));
+  const input = found.step.parsed.size === 0 ? NO_INPUT : await resolveStepInput(engine, found);
+  if (!input.ok) return failure(job, work, input.error, 0);
   const result = await runHandler(engine, found, input.value);
-  if (result.kind === 'abandoned') return DONE;
-  return report(engine, job, outcome(job, work, result, input.value));
+  return result.kind === 'abandoned' ? null : outcome(job, work, result, input.value);
 }
 
 async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: Found): Promise<JobVerdict> {
@@ -106,7 +115,7 @@ async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: F
   );
   if (claimed.kind !== 'accepted')
     return claimed.kind === 'refused' && claimed.code === 'not_due' ? { kind: 'later', delayMs: LATER_MS } : DONE;
-  const open = claimed.state.open.find((one) => one.step === step && one.visit === visit)!;
+  const open = findOpen(claimed.state, job)!;
   if (!input.ok) return report(engine, job, failure(job, { fence: open.fence }, input.error));
   const leash = new Leash();
   const claim: HeldClaim = { runId, step, visit, fence: open.fence, abort: (reason) => leash.abort(reason) };
@@ -146,7 +155,7 @@ async function report(engine: Engine, job: StepJob, command: ResultCommand): Pro
     reach('complete.after_enqueue');
     return DONE;
   }
-  const open = changed.state.open.find((one) => one.step === job.step && one.visit === job.visit);
+  const open = findOpen(changed.state, job);
   const { message } = command.error;
   if (open?.status !== 'queued') return { kind: 'failed', message };
   engine.metrics.stepsFinished.inc({ type: 'attempt', outcome: 'retried' });
@@ -187,7 +196,7 @@ type Resolved = { ok: true; value: JsonObject | null } | { ok: false; error: Att
 /** Fills in the step's templates; what cannot be filled in fails the attempt for good. */
 async function resolveStepInput(engine: Engine, { run, step }: Found): Promise<Resolved> {
   const { inputReads } = step;
-  if (step.parsed.size === 0) return { ok: true, value: null };
+  if (step.parsed.size === 0) return NO_INPUT;
   const hasReads = inputReads === 'all' || inputReads.size > 0;
   const outputs = hasReads ? await loadOutputs(engine.db.pool, run.state.id, inputReads) : {};
   try {

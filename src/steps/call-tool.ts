@@ -30,15 +30,7 @@ export function createCallTool(tools: Tools): StepType {
     check: (step, known) => [...checkCall(step, known), ...checkSecrets(step, tools)],
     isPure: (step) => tools.get(String(step['tool']))?.pure ?? false,
 
-    async work(step, context) {
-      const tool = tools.get(String(step['tool']));
-      if (!tool)
-        throw new StepError('unknown_tool', `This process has no tool "${step['tool']}"`, {
-          retryable: false,
-          definite: true,
-        });
-      return callTool(tool, context);
-    },
+    work: (step, context) => callTool(tools.get(String(step['tool'])), step, context),
   };
 }
 
@@ -77,7 +69,8 @@ function checkSecrets({ tool, args }: Step, tools: Tools): Problem[] {
   return [{ pointer: '/args', message, hint: 'secrets are for tools that are not pure, and for call-api' }];
 }
 
-async function callTool(tool: Tool, context: WorkContext): Promise<Json> {
+async function callTool(tool: Tool | undefined, step: Step, context: WorkContext): Promise<Json> {
+  if (!tool) throw refuse('unknown_tool', `This process has no tool "${step['tool']}"`, true);
   const args = checkArgs(tool, context.input['args'] ?? {});
   const output = (await tool.handler(args, context)) ?? null;
   return tool.output ? checkOutput(tool, tool.output, output) : output;
