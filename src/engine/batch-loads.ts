@@ -9,15 +9,13 @@ interface Waiting<Value> {
 }
 
 const MAX_BATCH = 100;
-const MAX_IN_FLIGHT = 2;
 
 /** `load` answers what exists of `keys`, by key. */
 export function batchLoads<Value>(load: (keys: string[]) => Promise<ReadonlyMap<string, Value>>): Loader<Value> {
   const waiting = new Map<string, Waiting<Value>[]>();
-  let inFlight = 0;
+  let isLoading = false;
 
   async function loadWaiting(): Promise<void> {
-    inFlight += 1;
     while (waiting.size > 0) {
       const batch = [...waiting].slice(0, MAX_BATCH);
       for (const [key] of batch) waiting.delete(key);
@@ -30,7 +28,7 @@ export function batchLoads<Value>(load: (keys: string[]) => Promise<ReadonlyMap<
         },
       );
     }
-    inFlight -= 1;
+    isLoading = false;
   }
 
   return (key) =>
@@ -38,6 +36,8 @@ export function batchLoads<Value>(load: (keys: string[]) => Promise<ReadonlyMap<
       const askers = waiting.get(key);
       if (askers) askers.push({ resolve, reject });
       else waiting.set(key, [{ resolve, reject }]);
-      if (inFlight < MAX_IN_FLIGHT) void loadWaiting();
+      if (isLoading) return;
+      isLoading = true;
+      setImmediate(() => void loadWaiting());
     });
 }
