@@ -17,22 +17,34 @@ export interface Wakeups {
   close(): Promise<void>;
 }
 
+/** What hints need of the outside. */
+export interface HintCarrier {
+  /** This process, in its own messages: what it tells itself takes no way round. Without a colon. */
+  self: string;
+  /** Tells the other processes, without waiting for it. */
+  send(message: string): void;
+  /** Runs what it is given a moment later: what is published meanwhile goes together. */
+  defer(run: () => void): void;
+  /** Somebody listens now where nobody did, or nobody does any more. */
+  onListening?(isListening: boolean): void;
+}
+
 /** What fits into one NOTIFY (8,000 bytes). */
 const MAX_HINTS = 200;
 const SETTLED = '!';
 
-/**
- * Gathers the hints that come before `defer` runs what it is given into few messages for `send`, and hands out those of the
- * messages that `receive` is given.
- */
-export function gatherHints(send: (message: string) => void, defer: (run: () => void) => void) {
+/** Gathers hints into few messages, and hands out those of the messages that `receive` is given. */
+export function gatherHints({ self, send, defer, onListening = () => {} }: HintCarrier) {
   const listeners = new Set<HintListener>();
   const waiting = new Map<string, boolean>();
+  const mark = `${self}:`;
 
   function sendWaiting(): void {
+    for (const listener of listeners) for (const [runId, isSettled] of waiting) listener({ runId, isSettled });
     const hints = [...waiting].map(([runId, isSettled]) => (isSettled ? runId + SETTLED : runId));
     waiting.clear();
-    for (let from = 0; from < hints.length; from += MAX_HINTS) send(hints.slice(from, from + MAX_HINTS).join(','));
+    for (let from = 0; from < hints.length; from += MAX_HINTS)
+      send(mark + hints.slice(from, from + MAX_HINTS).join(','));
   }
 
   return {
@@ -42,10 +54,14 @@ export function gatherHints(send: (message: string) => void, defer: (run: () => 
     },
     subscribe(listener: HintListener): () => void {
       listeners.add(listener);
-      return () => listeners.delete(listener);
+      if (listeners.size === 1) onListening(true);
+      return () => {
+        if (listeners.delete(listener) && listeners.size === 0) onListening(false);
+      };
     },
     receive(message: string): void {
-      for (const part of message.split(',')) {
+      if (listeners.size === 0 || message.startsWith(mark)) return;
+      for (const part of message.slice(message.indexOf(':') + 1).split(',')) {
         const isSettled = part.endsWith(SETTLED);
         const hint = { runId: isSettled ? part.slice(0, -1) : part, isSettled };
         for (const listener of listeners) listener(hint);

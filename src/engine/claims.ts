@@ -22,7 +22,8 @@ export class Claims {
   readonly #held = new Map<string, HeldClaim>();
   /** How many claims are held of each run: a hint is mostly about a run of somebody else's. */
   readonly #runs = new Map<string, number>();
-  readonly #stopWatching: () => void;
+  /** Listens for hints while anything is held: a worker of pure steps never does. */
+  #stopWatching: (() => void) | null = null;
   readonly #check: NodeJS.Timeout;
   #renewedAt = performance.now();
   #checking = false;
@@ -33,7 +34,6 @@ export class Claims {
     this.#heartbeatMs = heartbeatMs;
     this.#check = setInterval(() => void this.#tick(), Math.min(CHECK_MS, heartbeatMs));
     this.#check.unref();
-    this.#stopWatching = engine.wakeups.subscribe(({ runId }) => this.#hear(runId));
   }
 
   get size(): number {
@@ -42,6 +42,7 @@ export class Claims {
 
   hold(claim: HeldClaim): void {
     if (this.#held.size === 0) this.#renewedAt = performance.now();
+    this.#stopWatching ??= this.#engine.wakeups.subscribe(({ runId }) => this.#hear(runId));
     this.#held.set(key(claim), claim);
     this.#runs.set(claim.runId, (this.#runs.get(claim.runId) ?? 0) + 1);
   }
@@ -51,6 +52,7 @@ export class Claims {
     const left = this.#runs.get(claim.runId)! - 1;
     if (left > 0) this.#runs.set(claim.runId, left);
     else this.#runs.delete(claim.runId);
+    if (this.#held.size === 0) this.#deafen();
   }
 
   /** Gives every claim back, so that other workers take the steps at once; they count as not lost. */
@@ -71,7 +73,12 @@ export class Claims {
 
   stop(): void {
     clearInterval(this.#check);
-    this.#stopWatching();
+    this.#deafen();
+  }
+
+  #deafen(): void {
+    this.#stopWatching?.();
+    this.#stopWatching = null;
   }
 
   /** A run with a step of ours changed; most often by ourselves, so look a moment later, once for all. */

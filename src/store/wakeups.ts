@@ -1,6 +1,7 @@
 // Hints over LISTEN/NOTIFY: for a Holdpoint whose queue lives in Postgres too. Sent apart from the commit, because a NOTIFY
 // inside it would make all commits wait for each other.
 
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { gatherHints, type Wakeups } from '../core/wakeups.ts';
 import type { Database } from './db.ts';
@@ -8,9 +9,13 @@ import type { Database } from './db.ts';
 const RECONNECT_MS = 1_000;
 
 export function openPostgresWakeups(db: Database, channel: string): Wakeups {
-  const { publish, subscribe, receive } = gatherHints((message) => {
-    db.pool.query({ name: 'notify', text: 'SELECT pg_notify($1, $2)', values: [channel, message] }).catch(() => {});
-  }, setImmediate);
+  const { publish, subscribe, receive } = gatherHints({
+    self: randomUUID(),
+    send(message) {
+      db.pool.query({ name: 'notify', text: 'SELECT pg_notify($1, $2)', values: [channel, message] }).catch(() => {});
+    },
+    defer: setImmediate,
+  });
   let client: pg.Client | null = null;
   let closed = false;
 
