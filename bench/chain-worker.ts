@@ -30,4 +30,6 @@ const worker = new Worker<Link>('{chain}', follow, {
 });
 await worker.waitUntilReady();
 process.on('SIGTERM', () => process.exit(0));
+/** The bench is gone, and could not say so. */
+process.on('disconnect', () => process.exit(0));
 process.send!({ ready: true });

@@ -11,6 +11,7 @@ export async function openChain({ redisUrl, steps, concurrency }: Settings): Pro
     env: { ...process.env, REDIS_URL: redisUrl, BENCH_PREFIX: prefix, WORKER_CONCURRENCY: String(concurrency) },
     execArgv: [...(process.env['BENCH_NODE_ARGS']?.split(' ') ?? []), '--import', 'tsx'],
   });
+  endWithUs(child);
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const queue = new Queue('{chain}', { connection: redis, prefix });
   const waiting = new Map<string, () => void>();
@@ -40,6 +41,13 @@ export async function openChain({ redisUrl, steps, concurrency }: Settings): Pro
       redis.disconnect();
     },
   };
+}
+
+/** A bench that fails leaves no process behind. */
+export function endWithUs(child: ChildProcess): void {
+  const kill = () => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
 }
 
 export async function end(child: ChildProcess): Promise<void> {

@@ -16,7 +16,7 @@ import { loadTools } from '../src/steps/tools.ts';
 import { ensureWorkspace } from '../src/store/access.ts';
 import { openDatabase } from '../src/store/db.ts';
 import { createMetrics } from '../src/telemetry.ts';
-import { end } from './chain.ts';
+import { end, endWithUs } from './chain.ts';
 import type { Contestant, Settings } from './contestant.ts';
 
 const TOOLS = fileURLToPath(new URL('./tools.ts', import.meta.url));
@@ -43,6 +43,7 @@ export async function openHoldpoint(
     [...(process.env['BENCH_NODE_ARGS']?.split(' ') ?? []), '--import', 'tsx', WORKER],
     { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] },
   );
+  endWithUs(worker);
   const db = openDatabase({ url: databaseUrl, max: 10, name: 'holdpoint bench', onError: () => {} });
   const queues = await openQueues(config, { log, onAddFailed: () => {} });
   const tools = await loadTools(config.toolModules);
