@@ -92,7 +92,7 @@ export function createStepsWorker(
     try {
       const verdict = await process(job.data, job.attemptsStarted);
       // Finishing a job fetches the next one: with the successor already there, the worker need not be woken for it.
-      await steps.whenOffered(job.data.runId);
+      await steps.whenOffered();
       if (inHand > 1) beforeSending();
       await obey(verdict, job, token);
     } finally {
