@@ -19,7 +19,7 @@ import { createMetrics } from '../src/telemetry.ts';
 import { end, endWithUs } from './chain.ts';
 import type { Contestant, Settings } from './contestant.ts';
 
-const TOOLS = fileURLToPath(new URL('./tools.ts', import.meta.url));
+const TOOLS = fileURLToPath(new URL('./tools.js', import.meta.url));
 const WORKER = fileURLToPath(new URL('../dist/src/worker.js', import.meta.url));
 
 /** `pure` steps are claimed and completed in one commit; others are claimed first, like any tool with an effect. */
@@ -38,11 +38,10 @@ export async function openHoldpoint(
   };
   const config = { ...loadConfig(env), databaseUrl };
   const log = createLog({ level: 'warn', name: 'bench' });
-  const worker = spawn(
-    process.execPath,
-    [...(process.env['BENCH_NODE_ARGS']?.split(' ') ?? []), '--import', 'tsx', WORKER],
-    { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] },
-  );
+  const worker = spawn(process.execPath, [...(process.env['BENCH_NODE_ARGS']?.split(' ') ?? []), WORKER], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   endWithUs(worker);
   const db = openDatabase({ url: databaseUrl, max: 10, name: 'holdpoint bench', onError: () => {} });
   const queues = await openQueues(config, { log, onAddFailed: () => {} });
