@@ -1,13 +1,11 @@
-// A decision as rows for the commit statement, and a batch of them as one array literal per column. The cells of a change are
-// made once, when it joins the queue; only joining them into columns waits until the batch is known.
-//
-// Arrays cost Postgres half of what the same rows cost as JSON, and their text is made here with little more than
-// concatenation: this runs for every step. A column that is empty in the whole batch is sent as an empty array, which
-// `unnest` fills up with nulls.
+// A decision as rows for the commit statement, and a batch of them as one array per column. The cells of a change are made
+// once, when it joins the queue; only joining them into columns waits until the batch is known. This runs for every step:
+// arrays cost Postgres less than the same rows as JSON, and in binary they need no escaping on this side either.
 
 import type { Decision, PauseRow, StepRow } from '../core/draft.ts';
 import { packMark, type RunEvent } from '../core/events.ts';
 import { FINISHED } from '../core/run.ts';
+import { ArrayWriter, type Cell, type ColumnType, sizeOf } from './binary-arrays.ts';
 
 /** What a run is created with beside its state. */
 export interface RunOrigin {
@@ -40,7 +38,7 @@ export const COLUMNS = {
     'n int, workspace_id uuid, definition_id uuid, version int, input jsonb, data jsonb, context jsonb, trigger text, owner text, origin text',
   ),
   newPauses: columns(
-    'n int, id uuid, step_id text, visit int, status text, spec jsonb, due_at float8, answer jsonb, answered_by text, command_id uuid',
+    'n int, id uuid, step_id text, visit int, status text, spec json, due_at float8, answer jsonb, answered_by text, command_id uuid',
   ),
   pauses: columns('n int, id uuid, status text, answer jsonb, answered_by text, command_id uuid'),
 };
@@ -55,9 +53,6 @@ export function listsOf(full: boolean): readonly ListName[] {
   return full ? FULL : LEAN;
 }
 
-/** An array literal's element as it is written there; null is left to the column. */
-type Cell = string | number | null;
-
 /** The cells of a change's rows, without their place. */
 export type EncodedChange = Record<ListName, Cell[][]> & {
   bytes: number;
@@ -70,8 +65,8 @@ export function encodeChange(change: Change): EncodedChange {
   const { commandId, steps, pauses, events } = change.decision;
   const encoded = {
     runs: [runCells(change)],
-    newSteps: encodeRows(steps, true, (row) => [...stepCells(row), row.seq, row.type, text(row.tool)]),
-    steps: encodeRows(steps, false, (row) => [...stepCells(row), row.redispatch ? 't' : null]),
+    newSteps: encodeRows(steps, true, (row) => [...stepCells(row), row.seq, row.type, row.tool]),
+    steps: encodeRows(steps, false, (row) => [...stepCells(row), row.redispatch ? true : null]),
     events: events.map((event, index) => eventCells(event, index === 0 ? commandId : null)),
     starts: change.start === undefined ? [] : [startCells(change.decision, change.start)],
     newPauses: encodeRows(pauses, true, (row) => newPauseCells(row, commandId)),
@@ -84,24 +79,24 @@ export function encodeChange(change: Change): EncodedChange {
 
 /** The statement's arguments for a batch. */
 export function encodeBatch(batch: EncodedChange[], leaseMs: number, full: boolean): unknown[] {
+  let bytes = 0;
+  for (const change of batch) bytes += change.bytes;
+  const writer = new ArrayWriter(bytes);
   const values: unknown[] = [leaseMs];
   for (const list of listsOf(full)) {
-    for (let column = 0; column < COLUMNS[list].length; column++) values.push(encodeColumn(batch, list, column));
+    COLUMNS[list].forEach(({ type }, column) => {
+      values.push(writer.write(type, cellsOf(batch, list, column)));
+    });
   }
   return values;
 }
 
-function encodeColumn(batch: EncodedChange[], list: ListName, column: number): string {
-  let literal = '';
-  let isEmpty = true;
-  for (let place = 1; place <= batch.length; place++) {
-    for (const row of batch[place - 1]![list]) {
-      const cell = column === 0 ? place : row[column - 1]!;
-      if (cell !== null) isEmpty = false;
-      literal += literal === '' ? `{${cell ?? 'NULL'}` : `,${cell ?? 'NULL'}`;
-    }
+function cellsOf(batch: EncodedChange[], list: ListName, column: number): Cell[] {
+  const cells: Cell[] = [];
+  for (let index = 0; index < batch.length; index++) {
+    for (const row of batch[index]![list]) cells.push(column === 0 ? index + 1 : row[column - 1]!);
   }
-  return isEmpty ? '{}' : `${literal}}`;
+  return cells;
 }
 
 function encodeRows<Row extends { isNew: boolean }>(
@@ -121,7 +116,7 @@ function runCells({ decision: { state, dataPatch }, expectedSeq }: Change): Cell
     state.seq,
     state.status,
     json(state.open.map(packMark)),
-    isEmpty(state.visits) ? EMPTY : json(state.visits),
+    json(state.visits),
     state.stepRuns,
     json(dataPatch),
     json(state.result),
@@ -130,20 +125,20 @@ function runCells({ decision: { state, dataPatch }, expectedSeq }: Change): Cell
     json(state.interrupted?.map(packMark)),
     state.cancellation?.dueAt ?? null,
     state.startedAt,
-    FINISHED.has(state.status) ? 't' : null,
+    FINISHED.has(state.status) ? true : null,
   ];
 }
 
 function startCells({ state }: Decision, { trigger, owner, origin }: RunOrigin): Cell[] {
   const { workspaceId, definitionId, version, input, data, context } = state;
-  const values = [json(input), json(data), json(context), text(trigger), text(owner), text(origin)];
+  const values = [json(input), json(data), json(context), trigger, owner, origin];
   return [workspaceId, definitionId, version, ...values];
 }
 
 /** What both lists of step runs begin with; initial values are left to the statement, so that their columns stay empty. */
 function stepCells({ step, visit, status, ...row }: StepRow): Cell[] {
   return [
-    text(step),
+    step,
     visit,
     status,
     row.attempt === 1 ? null : row.attempt,
@@ -151,7 +146,7 @@ function stepCells({ step, visit, status, ...row }: StepRow): Cell[] {
     row.epoch === 0 ? null : row.epoch,
     row.lost === 0 ? null : row.lost,
     json(row.input),
-    isEmpty(row.output) ? EMPTY : json(row.output),
+    json(row.output),
     json(row.error),
     row.dueAt,
     row.ranMs ?? null,
@@ -159,45 +154,25 @@ function stepCells({ step, visit, status, ...row }: StepRow): Cell[] {
 }
 
 function eventCells({ seq, type, step, visit, actor, data }: RunEvent, commandId: string | null): Cell[] {
-  return [seq, type, text(step), visit, text(actor), json(data), commandId];
+  return [seq, type, step, visit, actor, json(data), commandId];
 }
 
 function newPauseCells(row: PauseRow, commandId: string): Cell[] {
   const { id, step, visit, status, spec, dueAt } = row;
-  return [id, text(step), visit, status, json(spec), dueAt ?? null, ...answerCells(row, commandId)];
+  return [id, step, visit, status, json(spec), dueAt ?? null, ...answerCells(row, commandId)];
 }
 
 function answerCells({ answer, answeredBy, status }: PauseRow, commandId: string): Cell[] {
-  return [json(answer), text(answeredBy), status === 'open' ? null : commandId];
-}
-
-/** An empty object as an element. */
-const EMPTY = '"{}"';
-
-function isEmpty(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  for (const _ in value) return false;
-  return true;
+  return [json(answer), answeredBy ?? null, status === 'open' ? null : commandId];
 }
 
 function json(value: unknown): Cell {
-  return value === undefined || value === null ? null : text(JSON.stringify(value));
+  return value === undefined || value === null ? null : JSON.stringify(value);
 }
 
-const ESCAPED = /["\\]/g;
-
-/** Always in quotes: unquoted, a step called `null` would be one. */
-function text(value: string | null | undefined): Cell {
-  return value === undefined || value === null ? null : `"${value.replace(ESCAPED, '\\$&')}"`;
-}
-
-function sizeOf(cell: Cell): number {
-  return typeof cell === 'string' ? cell.length : 8;
-}
-
-function columns(list: string): { name: string; type: string }[] {
+function columns(list: string): { name: string; type: ColumnType }[] {
   return list.split(', ').map((column) => {
     const [name = '', type = ''] = column.split(' ');
-    return { name, type };
+    return { name, type: type as ColumnType };
   });
 }
