@@ -20,7 +20,10 @@ export interface StatementKind {
 const FINISHED_STEP = `('completed', 'failed', 'skipped', 'cancelled')`;
 const time = (column: string) => `to_timestamp(${column} / 1000.0)`;
 
-/** `$1` is the lease in ms, the lists' columns follow in order. Answers the ids of the runs that were written. */
+/**
+ * `$1` is the lease in ms, the lists' columns follow in order. Answers one row: the places of the changes
+ * that were written, separated by blanks (a row for each would cost more to send and read than the answer is worth).
+ */
 export function commitStatement({ full, waitForLocks }: StatementKind): string {
   const from = listSources(full);
   return `
@@ -76,7 +79,7 @@ WITH given AS MATERIALIZED (
   FROM place p, ${from('events', 'e')}
   WHERE p.ids[array_position(p.ns, e.n)] IS NOT NULL
 )
-SELECT id FROM won`;
+SELECT array_to_string(ns, ' ') AS won FROM place`;
 }
 
 type From = (list: ListName, alias: string) => string;

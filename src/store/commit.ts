@@ -35,6 +35,11 @@ export interface CommitterOptions {
   onError(error: Error): void;
 }
 
+/** What the statement answers: places from 1, separated by blanks; null when nothing was written. */
+interface Written {
+  won: string | null;
+}
+
 interface Waiting {
   change: Change;
   encoded: EncodedChange;
@@ -115,9 +120,8 @@ export function createCommitter({ url, leaseMs, name, onBatch, onError }: Commit
     try {
       const won = await run(pool, batch);
       pauseMs = 0;
-      const lost = batch.filter((item) => !won.has(item.change.decision.state.id));
-      for (const item of batch) if (won.has(item.change.decision.state.id)) item.resolve('committed');
-      await answerLost(lost);
+      for (const place of won) batch[place]!.resolve('committed');
+      if (won.size < batch.length) await answerLost(batch.filter((_, place) => !won.has(place)));
     } catch (error) {
       await recover(batch, error);
     }
@@ -160,11 +164,13 @@ export function createCommitter({ url, leaseMs, name, onBatch, onError }: Commit
     queue.unshift(...left.filter((item) => item.deadline > now));
   }
 
-  async function run(client: pg.Pool | pg.PoolClient, batch: Waiting[], waitForLocks = false): Promise<Set<string>> {
+  /** The indexes of what was written. */
+  async function run(client: pg.Pool | pg.PoolClient, batch: Waiting[], waitForLocks = false): Promise<Set<number>> {
     const encoded = batch.map((item) => item.encoded);
     const { name, text, full } = waitForLocks ? ALONE : encoded.some((change) => change.isRare) ? FULL : LEAN;
-    const { rows } = await client.query<{ id: string }>({ name, text, values: encodeBatch(encoded, leaseMs, full) });
-    return new Set(rows.map((row) => row.id));
+    const { rows } = await client.query<Written>({ name, text, values: encodeBatch(encoded, leaseMs, full) });
+    const won = rows[0]!.won;
+    return new Set(won === null ? [] : won.split(' ').map((place) => Number(place) - 1));
   }
 
   async function readBack(items: Waiting[]): Promise<Set<string>> {
