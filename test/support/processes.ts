@@ -38,7 +38,7 @@ export function startProcess(name: 'worker' | 'web', settings: Record<string, st
   child.once('exit', () => getReaper().forget(pid));
   const lines = collectLines(child);
   const isRunning = () => child.exitCode === null && child.signalCode === null;
-  async function ended(withinMs = 10_000): Promise<number | string | null> {
+  async function ended(withinMs = 30_000): Promise<number | string | null> {
     await eventually(() => !isRunning(), { withinMs, what: `the end of the ${name} process` });
     return child.exitCode ?? child.signalCode;
   }
