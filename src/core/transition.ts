@@ -1,87 +1,20 @@
 // The rules of a run, as one pure function: `decide(plan, state, command, context)` answers what the run becomes and what
-// there is to write, or why not. In call order: is the command legal for the run's status (ACCEPTS) and for the step run
+// there is to write, or why not. In call order: is the command legal for the run's status (core/commands.ts) and for the step run
 // it names; what it does; which step runs go next (core/routing.ts, core/joins.ts); how the run stands now (`settleStatus`, the only
 // place where a run's status is derived). Ids and time are arguments: same input, same decision.
 
+import { ACCEPTS, type Command, type Work } from './commands.ts';
 import { LIMITS } from './definition.ts';
 import { type Decision, type DecisionContext, Draft } from './draft.ts';
 import { cancelRun, closeAll, failRun, finishRun, RunFailure, resolveResult } from './endings.ts';
 import { advance } from './joins.ts';
-import type { Json, JsonObject } from './json.ts';
 import type { Plan, PlanStep } from './plan.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { completeStep, enterStep, failStep, openVisit, queueStep, settleStep } from './routing.ts';
-import { FINISHED, type OpenStep, type RunState, type RunStatus, type StepRef } from './run.ts';
-import { type AnswerRequest, answerPause, wakeStep } from './waits.ts';
+import { FINISHED, type OpenStep, type RunState, type StepRef } from './run.ts';
+import { answerPause, wakeStep } from './waits.ts';
 
-/** A failed attempt, as its worker saw it. */
-export interface AttemptError {
-  code: string;
-  message: string;
-  retryable: boolean;
-  /** The effect certainly did not happen, or was certainly refused: the next attempt gets a new effect key. */
-  definite: boolean;
-  timedOut?: boolean;
-  retryAfterMs?: number;
-}
-
-/** The work that a result comes from: under a claim, or without one (pure steps), and then for that attempt only. */
-export type Work = { fence: number } | { fence: null; attempt: number };
-
-/** Durations in milliseconds. */
-export type Command =
-  | ({ type: 'claim'; input: JsonObject | null } & StepRef)
-  | ({ type: 'complete'; output: Json; input?: JsonObject | null; ranMs?: number } & StepRef & Work)
-  | ({
-      type: 'fail-attempt';
-      error: AttemptError;
-      /** 0–1, drawn once for the jitter. */
-      random: number;
-      ranMs?: number;
-    } & StepRef &
-      Work)
-  | ({
-      type: 'expire-lease';
-      fence: number;
-      /** Given back by a worker that stops: no lost claim. */
-      released?: boolean;
-    } & StepRef)
-  | ({ type: 'settle' } & StepRef)
-  | ({ type: 'wake' } & StepRef)
-  | ({ type: 'answer' } & AnswerRequest)
-  | { type: 'expire-run' }
-  | { type: 'cancel'; reason?: string }
-  | { type: 'terminate'; reason?: string };
-
-export type CommandType = Command['type'];
 export type Verdict = { kind: 'accepted'; decision: Decision } | { kind: 'already' } | Refusal;
-
-type Legality = 'accept' | 'already' | 'refused';
-type Accepts = Readonly<Record<RunStatus, Legality>>;
-
-const WHILE_ACTIVE: Accepts = {
-  queued: 'accept',
-  running: 'accept',
-  waiting: 'accept',
-  held: 'accept',
-  completed: 'refused',
-  failed: 'refused',
-  cancelled: 'refused',
-};
-
-/** Which commands a run takes in which status; what the step run itself allows comes after. */
-export const ACCEPTS: Readonly<Record<CommandType, Accepts>> = {
-  claim: { ...WHILE_ACTIVE, held: 'refused' },
-  complete: WHILE_ACTIVE,
-  'fail-attempt': WHILE_ACTIVE,
-  'expire-lease': WHILE_ACTIVE,
-  settle: { ...WHILE_ACTIVE, held: 'refused' },
-  wake: { ...WHILE_ACTIVE, held: 'refused' },
-  answer: WHILE_ACTIVE,
-  'expire-run': WHILE_ACTIVE,
-  cancel: { ...WHILE_ACTIVE, cancelled: 'already' },
-  terminate: { ...WHILE_ACTIVE, cancelled: 'already' },
-};
 
 /** What a start needs beside its plan; the run's id is chosen by the caller. */
 export type NewRun = Pick<RunState, 'id' | 'workspaceId' | 'definitionId' | 'version' | 'input' | 'context'>;

@@ -9,11 +9,12 @@
 
 import { randomUUID } from 'node:crypto';
 import { v7 as newId } from 'uuid';
+import type { Command } from '../core/commands.ts';
 import { type Decision, mergeDecisions } from '../core/draft.ts';
 import { AppError } from '../core/errors.ts';
 import { type Plan, type Reads, unite } from '../core/plan.ts';
 import { type Actor, FINISHED, isSettled, type RunState, type StepRef } from '../core/run.ts';
-import { type Command, decide, type Verdict } from '../core/transition.ts';
+import { decide, type Verdict } from '../core/transition.ts';
 import { hasFailpoints, reach } from '../failpoints.ts';
 import type { Committed } from '../store/commit.ts';
 import type { Change } from '../store/commit-rows.ts';

@@ -1,11 +1,11 @@
 // Calls a step's handler: gives it its context, bounds its time, and turns whatever it does into a result. It decides
 // nothing about retries and writes nothing.
 
+import type { AttemptError } from '../core/commands.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import type { PlanStep } from '../core/plan.ts';
 import type { OpenStep } from '../core/run.ts';
 import { isStepError, type WorkContext } from '../core/step-type.ts';
-import type { AttemptError } from '../core/transition.ts';
 import type { Engine, RememberedRun } from './engine.ts';
 import { type LentFiles, lendFiles } from './lend-files.ts';
 import { type Revealed, revealInput } from './reveal-secrets.ts';

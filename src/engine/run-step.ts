@@ -2,12 +2,12 @@
 // its work is pure → run its handler → offer the outcome until Postgres accepts or refuses it. The answer tells the queue
 // what became of the job; by then the row has recorded it.
 
+import type { AttemptError, Command, Work } from '../core/commands.ts';
 import { AppError, type Problem } from '../core/errors.ts';
 import { ExpressionError } from '../core/expression.ts';
 import { findJsonProblems, type JsonObject } from '../core/json.ts';
 import { type Plan, type PlanStep, resolveInput, UnknownStepTypeError } from '../core/plan.ts';
 import type { OpenStep, RunState, StepRef } from '../core/run.ts';
-import type { AttemptError, Command, Work } from '../core/transition.ts';
 import { reach } from '../failpoints.ts';
 import type { StepJob } from '../queue/steps-queue.ts';
 import type { JobVerdict } from '../queue/steps-worker.ts';

@@ -3,7 +3,7 @@
 // It is cheapest when the backlog is longest: while the queue holds as many jobs as there are due step runs, only the
 // oldest few are looked at, and seldom.
 
-import type { Command } from '../core/transition.ts';
+import type { Command } from '../core/commands.ts';
 import { reach } from '../failpoints.ts';
 import {
   countBacklog,

@@ -2,8 +2,9 @@
 // come to the same as one commit after the other.
 
 import { expect } from 'chai';
+import type { Command } from '../../src/core/commands.ts';
 import { mergeDecisions } from '../../src/core/draft.ts';
-import { type Command, decide } from '../../src/core/transition.ts';
+import { decide } from '../../src/core/transition.ts';
 import { ask, flow, set, work } from '../support/core-flows.ts';
 import { given, type TestRun } from '../support/core-run.ts';
 

@@ -5,12 +5,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { Command } from '../../src/core/commands.ts';
 import type { Definition } from '../../src/core/definition.ts';
 import { type Decision, mergeDecisions } from '../../src/core/draft.ts';
 import { packMark, unpackMark } from '../../src/core/events.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import { FINISHED, type RunState } from '../../src/core/run.ts';
-import { type Command, decide, type Verdict } from '../../src/core/transition.ts';
+import { decide, type Verdict } from '../../src/core/transition.ts';
 import { chooseCommand, driveToEnd } from '../support/core-driver.ts';
 import { planOf } from '../support/core-flows.ts';
 import { buildDefinition, type Graph, graphs } from '../support/core-graphs.ts';

@@ -2,8 +2,9 @@
 // with which code the rest is refused. The expectations are written out here; only the list of commands is the core's.
 
 import { expect } from 'chai';
+import { ACCEPTS, type Command, type CommandType } from '../../src/core/commands.ts';
 import type { RunStatus } from '../../src/core/run.ts';
-import { ACCEPTS, type Command, type CommandType, decide } from '../../src/core/transition.ts';
+import { decide } from '../../src/core/transition.ts';
 import { ask, flow, set, wait } from '../support/core-flows.ts';
 import { given, type TestRun } from '../support/core-run.ts';
 

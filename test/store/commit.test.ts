@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { v7 as newId } from 'uuid';
+import type { Command } from '../../src/core/commands.ts';
 import type { Decision } from '../../src/core/draft.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import type { RunState } from '../../src/core/run.ts';
-import { type Command, decide, decideStart } from '../../src/core/transition.ts';
+import { decide, decideStart } from '../../src/core/transition.ts';
 import { answerRun } from '../../src/engine/answer-run.ts';
 import { changeRun, systemActor } from '../../src/engine/change-run.ts';
 import { type Committer, createCommitter } from '../../src/store/commit.ts';

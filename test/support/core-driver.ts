@@ -1,9 +1,9 @@
 // Who asks things of a random run: a sequence of numbers becomes commands, most of them sensible for the run as it stands,
 // others early, stale, repeated or meant for nobody; and an adversary's opposite, who drives a run on until it ends.
 
+import type { Command, Work } from '../../src/core/commands.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { FINISHED, type OpenStep, type StepRef } from '../../src/core/run.ts';
-import type { Command, Work } from '../../src/core/transition.ts';
 import { type TestRun, toAnswer } from './core-run.ts';
 
 /** One number: its low bits choose what to ask, its high bits of whom and how. */

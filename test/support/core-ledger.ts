@@ -2,11 +2,11 @@
 // GUARANTEES §5 as far as the pure core can keep or break them. Each check is written from DESIGN §4, not from the code.
 
 import { isDeepStrictEqual } from 'node:util';
+import type { Command } from '../../src/core/commands.ts';
 import type { Definition } from '../../src/core/definition.ts';
 import { type Decision, keyOf, type PauseRow, type StepRow } from '../../src/core/draft.ts';
 import { foldEvents, packMark, type RunEvent } from '../../src/core/events.ts';
 import type { OpenStep, RunState, StepRef } from '../../src/core/run.ts';
-import type { Command } from '../../src/core/transition.ts';
 import { type Arrivals, arrivalsOf, checkJoins } from './core-joins.ts';
 import { must } from './must.ts';
 

@@ -2,13 +2,14 @@
 // 'approve')`. It keeps the clock, the ids and the fences, so that a test says only what matters; every decision goes
 // through the ledger (core-ledger.ts), so that each story also checks the invariants.
 
+import type { AttemptError, Command } from '../../src/core/commands.ts';
 import type { Definition } from '../../src/core/definition.ts';
 import { type Decision, type DecisionContext, mergeDecisions } from '../../src/core/draft.ts';
 import type { Json, JsonObject } from '../../src/core/json.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import type { OpenStep, RunState } from '../../src/core/run.ts';
 import type { Answer } from '../../src/core/step-type.ts';
-import { type AttemptError, type Command, decide, decideStart, type Verdict } from '../../src/core/transition.ts';
+import { decide, decideStart, type Verdict } from '../../src/core/transition.ts';
 import { planOf } from './core-flows.ts';
 import { Ledger, type StoredStep } from './core-ledger.ts';
 

@@ -1,0 +1,74 @@
+// What may be asked of a run, and in which status: the commands, and the table of their legality. What each does is
+// core/transition.ts.
+
+import type { Json, JsonObject } from './json.ts';
+import type { RunStatus, StepRef } from './run.ts';
+import type { AnswerRequest } from './waits.ts';
+
+/** A failed attempt, as its worker saw it. */
+export interface AttemptError {
+  code: string;
+  message: string;
+  retryable: boolean;
+  /** The effect certainly did not happen, or was certainly refused: the next attempt gets a new effect key. */
+  definite: boolean;
+  timedOut?: boolean;
+  retryAfterMs?: number;
+}
+
+/** The work that a result comes from: under a claim, or without one (pure steps), and then for that attempt only. */
+export type Work = { fence: number } | { fence: null; attempt: number };
+
+/** Durations in milliseconds. */
+export type Command =
+  | ({ type: 'claim'; input: JsonObject | null } & StepRef)
+  | ({ type: 'complete'; output: Json; input?: JsonObject | null; ranMs?: number } & StepRef & Work)
+  | ({
+      type: 'fail-attempt';
+      error: AttemptError;
+      /** 0–1, drawn once for the jitter. */
+      random: number;
+      ranMs?: number;
+    } & StepRef &
+      Work)
+  | ({
+      type: 'expire-lease';
+      fence: number;
+      /** Given back by a worker that stops: no lost claim. */
+      released?: boolean;
+    } & StepRef)
+  | ({ type: 'settle' } & StepRef)
+  | ({ type: 'wake' } & StepRef)
+  | ({ type: 'answer' } & AnswerRequest)
+  | { type: 'expire-run' }
+  | { type: 'cancel'; reason?: string }
+  | { type: 'terminate'; reason?: string };
+
+export type CommandType = Command['type'];
+
+type Legality = 'accept' | 'already' | 'refused';
+type Accepts = Readonly<Record<RunStatus, Legality>>;
+
+const WHILE_ACTIVE: Accepts = {
+  queued: 'accept',
+  running: 'accept',
+  waiting: 'accept',
+  held: 'accept',
+  completed: 'refused',
+  failed: 'refused',
+  cancelled: 'refused',
+};
+
+/** Which commands a run takes in which status; what the step run itself allows comes after. */
+export const ACCEPTS: Readonly<Record<CommandType, Accepts>> = {
+  claim: { ...WHILE_ACTIVE, held: 'refused' },
+  complete: WHILE_ACTIVE,
+  'fail-attempt': WHILE_ACTIVE,
+  'expire-lease': WHILE_ACTIVE,
+  settle: { ...WHILE_ACTIVE, held: 'refused' },
+  wake: { ...WHILE_ACTIVE, held: 'refused' },
+  answer: WHILE_ACTIVE,
+  'expire-run': WHILE_ACTIVE,
+  cancel: { ...WHILE_ACTIVE, cancelled: 'already' },
+  terminate: { ...WHILE_ACTIVE, cancelled: 'already' },
+};
