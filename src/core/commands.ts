@@ -41,6 +41,8 @@ export type Command =
   | ({ type: 'wake' } & StepRef)
   | ({ type: 'answer' } & AnswerRequest)
   | { type: 'expire-run' }
+  | { type: 'hold'; reason?: string }
+  | { type: 'release'; reason?: string }
   | { type: 'cancel'; reason?: string }
   | { type: 'terminate'; reason?: string };
 
@@ -69,6 +71,8 @@ export const ACCEPTS: Readonly<Record<CommandType, Accepts>> = {
   wake: { ...WHILE_ACTIVE, held: 'refused' },
   answer: WHILE_ACTIVE,
   'expire-run': WHILE_ACTIVE,
+  hold: { ...WHILE_ACTIVE, held: 'already' },
+  release: { ...WHILE_ACTIVE, queued: 'refused', running: 'refused', waiting: 'refused' },
   cancel: { ...WHILE_ACTIVE, cancelled: 'already' },
   terminate: { ...WHILE_ACTIVE, cancelled: 'already' },
 };

@@ -82,6 +82,8 @@ export class Draft {
   readonly open: OpenStep[];
   /** The marking before the step that is being closed was closed. */
   before: OpenStep[] = [];
+  /** Nothing is queued, fired or ended while an operator holds the run. */
+  isHeld: boolean;
   /** Steps settled inside this decision. */
   settled = 0;
   readonly #events: RunEvent[] = [];
@@ -97,6 +99,7 @@ export class Draft {
     this.state = { ...state };
     this.context = context;
     this.open = state.open.slice();
+    this.isHeld = state.status === 'held';
   }
 
   get isOver(): boolean {

@@ -12,6 +12,8 @@ export type EventType =
   | 'run.cancel_expired'
   | 'run.cleanup_started'
   | 'run.cancelled'
+  | 'run.held'
+  | 'run.released'
   | 'step.started'
   | 'step.completed'
   | 'step.failed'
@@ -52,6 +54,7 @@ export function packMark(open: OpenStep): Mark {
   if (open.pauseId !== undefined) mark.pauseId = open.pauseId;
   if (open.assignees !== undefined) mark.assignees = open.assignees;
   if (open.urgent) mark.urgent = true;
+  if (open.wasQueued) mark.wasQueued = true;
   return mark;
 }
 

@@ -152,7 +152,7 @@ function endFlow(draft: Draft, open: OpenStep, { status, result, error }: Extrac
 /** Makes `target` pending, as a new visit or by merging into the arrival that already waits. */
 export function enterStep(draft: Draft, target: PlanStep, urgent = false): OpenStep {
   const { id } = target.step;
-  const waiting = draft.open.find((open) => open.status === 'pending' && open.step === id);
+  const waiting = draft.open.find((open) => open.step === id && waitsForOthers(open));
   const open = waiting ?? openVisit(draft, target);
   return urgent ? draft.moveStep(open, { urgent: true }) : open;
 }
@@ -266,8 +266,13 @@ function buildPatch(draft: Draft, open: OpenStep, output: Json, fields: JsonObje
 /** The step runs that wait for others, the one reached first first. */
 export function listPending(draft: Draft): OpenStep[] {
   const found: OpenStep[] = [];
-  for (const open of draft.open) if (open.status === 'pending') found.push(open);
+  for (const open of draft.open) if (waitsForOthers(open)) found.push(open);
   return found;
+}
+
+/** What was queued once has stopped waiting: an arrival that comes later is a visit of its own. */
+function waitsForOthers(open: OpenStep): boolean {
+  return open.status === 'pending' && !open.wasQueued;
 }
 
 function isTruthy(value: Json): boolean {

@@ -50,6 +50,8 @@ export interface OpenStep extends StepRef {
   assignees?: string[];
   /** Reached over an error or timeout edge: it waits for no other branch. */
   urgent?: true;
+  /** Pending only because the run is held: it waits for no other branch, and is queued again when the run is released. */
+  wasQueued?: true;
 }
 
 export interface Actor {
@@ -100,9 +102,13 @@ export interface RunState {
   /** The latest output by step id: those that the expressions at hand name, and those this process has seen. */
   outputs: Record<string, { output: Json }>;
   result: Json;
+  /** Why the run failed; of a held run, why it will fail when it is released. */
   error: RunError | null;
   cancellation: Cancellation | null;
-  /** The marking as it was when the run failed or was cancelled: what a retry reopens. */
+  /**
+   * The marking as it was when the run failed or was cancelled: what a retry reopens. Of a held run that will fail, the
+   * step runs that have failed so far.
+   */
   interrupted: OpenStep[] | null;
   createdAt: number;
   startedAt: number | null;

@@ -7,6 +7,7 @@ import { ACCEPTS, type Command, type Work } from './commands.ts';
 import { LIMITS } from './definition.ts';
 import { type Decision, type DecisionContext, Draft } from './draft.ts';
 import { cancelRun, closeAll, failRun, finishRun, RunFailure, resolveResult } from './endings.ts';
+import { keepFailure, letGoOn, putBack, requeueStep } from './holding.ts';
 import { advance } from './joins.ts';
 import type { Plan, PlanStep } from './plan.ts';
 import { type Refusal, refuse } from './refusal.ts';
@@ -44,7 +45,7 @@ export function decideStart(plan: Plan, run: NewRun, context: DecisionContext): 
   };
   const draft = new Draft(plan, state, context);
   draft.event('run.created');
-  apply(draft, () => enterStep(draft, plan.initial));
+  apply(draft, () => enterStep(draft, plan.initial), false);
   return draft.decision();
 }
 
@@ -68,10 +69,14 @@ function act(draft: Draft, command: Command): Verdict | null {
       return applyUnlessRefused(draft, answerPause(draft, command));
     case 'expire-run':
       return expireRun(draft);
+    case 'hold':
+      return hold(draft, command.reason);
+    case 'release':
+      return release(draft, command.reason);
     case 'cancel':
       return cancel(draft, command.reason);
     case 'terminate':
-      draft.state.interrupted ??= draft.open.slice();
+      keepInterrupted(draft);
       draft.state.cancellation = cancellation(draft, 'terminate', command.reason);
       cancelRun(draft);
       return null;
@@ -146,11 +151,7 @@ function failAttempt(
   draft.event('attempt.failed', open, { ...detail, retryInMs: delayMs });
   const epoch = open.epoch + (error.definite ? 1 : 0);
   const result = { error: { code: error.code, message: error.message }, ...(error.definite ? { input: null } : {}) };
-  draft.moveStep(
-    open,
-    { status: 'queued', attempt: open.attempt + 1, fence: open.fence + 1, epoch, dueAt: now + delayMs },
-    result,
-  );
+  requeueStep(draft, open, { attempt: open.attempt + 1, fence: open.fence + 1, epoch, dueAt: now + delayMs }, result);
   settleStatus(draft, true);
   return null;
 }
@@ -169,15 +170,39 @@ function expireLease(draft: Draft, open: OpenStep, released: boolean): null {
     } else if (draft.state.cancellation?.stage === 'stopping') {
       draft.closeStep(open, 'cancelled');
     } else {
-      draft.moveStep(open, { status: 'queued', lost, fence: open.fence + 1 }, { redispatch: true });
+      requeueStep(draft, open, { lost, fence: open.fence + 1 }, { redispatch: true });
     }
   });
   return null;
 }
 
+function hold(draft: Draft, reason: string | undefined): Verdict | null {
+  if (draft.state.cancellation) return refuse('conflict', 'The run is being cancelled, and is not held any more');
+  draft.isHeld = true;
+  draft.event('run.held', null, reason === undefined ? undefined : { reason });
+  putBack(draft);
+  settleStatus(draft, false);
+  return null;
+}
+
+function release(draft: Draft, reason: string | undefined): null {
+  draft.isHeld = false;
+  apply(
+    draft,
+    () => {
+      draft.event('run.released', null, reason === undefined ? undefined : { reason });
+      letGoOn(draft);
+    },
+    false,
+  );
+  return null;
+}
+
+/** Cleaning up needs a worker, so whoever cancels a held run lets it go as far as that. */
 function cancel(draft: Draft, reason: string | undefined): Verdict | null {
   if (draft.state.cancellation?.stage) return { kind: 'already' };
-  draft.state.interrupted = draft.open.slice();
+  draft.isHeld = false;
+  keepInterrupted(draft);
   draft.state.cancellation = {
     ...cancellation(draft, 'cancel', reason),
     stage: 'stopping',
@@ -206,17 +231,29 @@ function cancellation(draft: Draft, type: 'cancel' | 'terminate', reason: string
   return { type, by: actor.userId, at: now, ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Does `change`, lets go what can go, and brings the run to rest; a `RunFailure` on the way fails the run. */
-function apply(draft: Draft, change: () => unknown): void {
+/** What a retry is to reopen, as it is when the run is first asked to stop; a failure that a hold kept back is forgotten. */
+function keepInterrupted(draft: Draft): void {
+  const { state } = draft;
+  if (state.cancellation) return;
+  state.interrupted = [...(state.interrupted ?? []), ...draft.open];
+  state.error = null;
+}
+
+/**
+ * Does `change`, lets go what can go, and brings the run to rest; a `RunFailure` on the way fails the run. `hasStarted`
+ * is false for what a run may be asked before anything was done for it.
+ */
+function apply(draft: Draft, change: () => unknown, hasStarted = true): void {
   try {
     change();
-    if (!draft.state.cancellation) goOn(draft);
+    if (!draft.state.cancellation && !draft.isHeld) goOn(draft);
   } catch (error) {
     if (!(error instanceof RunFailure)) throw error;
-    if (!draft.state.cancellation) failRun(draft, error.error);
+    if (draft.isHeld) keepFailure(draft, error.error);
+    else if (!draft.state.cancellation) failRun(draft, error.error);
   }
   proceedCancellation(draft);
-  settleStatus(draft, draft.settled > 0 || draft.state.seq > 1);
+  settleStatus(draft, hasStarted || draft.settled > 0);
 }
 
 function applyUnlessRefused(draft: Draft, change: Refusal | (() => void)): Refusal | null {
@@ -255,7 +292,8 @@ function settleStatus(draft: Draft, hasStarted: boolean): void {
   if (hasStarted) state.startedAt ??= draft.context.now;
   if (draft.isOver) return;
   const { open } = draft;
-  if (state.startedAt === null) state.status = 'queued';
+  if (draft.isHeld) state.status = 'held';
+  else if (state.startedAt === null) state.status = 'queued';
   else if (open.some((step) => step.status === 'queued' || step.status === 'running')) state.status = 'running';
   else if (open.some((step) => step.awaits === 'person')) state.status = 'waiting';
   else state.status = 'running';

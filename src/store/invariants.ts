@@ -94,6 +94,7 @@ export const INVARIANTS: readonly Invariant[] = [
           SELECT r.id, format('%s with %s', r.status, r.open) FROM runs r
           WHERE CASE WHEN r.status IN ('completed', 'failed', 'cancelled') THEN r.open <> '[]'
                      WHEN r.status = 'waiting' THEN NOT r.open @> '[{"awaits": "person"}]' OR r.open @> '[{"status": "queued"}]' OR r.open @> '[{"status": "running"}]'
+                     WHEN r.status = 'held' THEN r.open @> '[{"status": "queued"}]'
                      ELSE r.open = '[]' END`,
   },
   {

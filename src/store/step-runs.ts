@@ -71,11 +71,13 @@ export async function listExpiredLeases(client: Queryable, handled: Handled, lim
   return rows.map((row) => ({ runId: row.run_id, step: row.step_id, visit: row.visit, fence: row.fence }));
 }
 
-/** Waiting step runs (timers, pauses) that are due. */
+/** Waiting step runs (timers, pauses) that are due; those of held runs wait for the release. */
 export async function listDueWaits(client: Queryable, limit: number): Promise<(StepRef & { runId: string })[]> {
   const { rows } = await client.query<{ run_id: string; step_id: string; visit: number }>({
     name: 'list-due-waits',
-    text: `SELECT run_id, step_id, visit FROM step_runs WHERE status = 'waiting' AND due_at <= now() ORDER BY due_at LIMIT $1`,
+    text: `SELECT run_id, step_id, visit FROM step_runs s WHERE status = 'waiting' AND due_at <= now()
+             AND NOT EXISTS (SELECT FROM runs r WHERE r.id = s.run_id AND r.status = 'held')
+           ORDER BY due_at LIMIT $1`,
     values: [limit],
   });
   return rows.map((row) => ({ runId: row.run_id, step: row.step_id, visit: row.visit }));

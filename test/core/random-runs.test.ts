@@ -26,7 +26,7 @@ const MOST_COMMANDS = 2_000;
 const schedules = fc.array(fc.array(fc.nat(0xffff), { maxLength: 40 }), { minLength: PER_GRAPH, maxLength: PER_GRAPH });
 
 describe('random runs', () => {
-  const seen = { commands: 0, accepted: 0, ends: {} as Record<string, number> };
+  const seen = { commands: 0, accepted: 0, held: 0, ends: {} as Record<string, number> };
 
   it(`keep every invariant after every command, and end (${SCHEDULES} schedules)`, () => {
     fc.assert(
@@ -41,6 +41,7 @@ describe('random runs', () => {
 
   it('were worth it: all endings were met, and commands both accepted and refused', () => {
     expect(seen.ends).to.have.all.keys('completed', 'failed', 'cancelled');
+    expect(seen.held).to.be.greaterThan(0);
     expect(seen.accepted / seen.commands).to.be.within(0.3, 0.9);
   });
 
@@ -68,8 +69,10 @@ describe('random runs', () => {
       const verdict = run.ask(command);
       if (verdict.kind !== 'accepted')
         must(run.state === before, () => `${command.type} was ${verdict.kind} and changed the run`);
+      if (run.status === 'held') checkHeld(before, command, verdict);
       asked.push(command);
       seen.commands += 1;
+      if (run.status === 'held') seen.held += 1;
       if (verdict.kind === 'accepted') seen.accepted += 1;
     }
     driveToEnd(run, MOST_COMMANDS);
@@ -78,6 +81,16 @@ describe('random runs', () => {
     seen.ends[run.status] = (seen.ends[run.status] ?? 0) + 1;
   }
 });
+
+/** Under a hold a decision closes at most the one step run it was asked about, and nothing goes to work. */
+function checkHeld(before: RunState, command: Command, verdict: Verdict): void {
+  if (verdict.kind !== 'accepted' || command.type === 'hold') return;
+  must(before.status === 'held', () => `${command.type} holds a run`);
+  const closed = verdict.decision.events.flatMap(({ data }) => data.closed ?? []);
+  must(closed.length <= 1, () => `${command.type} closed ${closed.length} step runs of a held run`);
+  const isNews = (status: string) => status === 'queued' || status === 'running' || status === 'waiting';
+  must(!verdict.decision.steps.some(({ status }) => isNews(status)), () => `${command.type} moved a held run on`);
+}
 
 /** "Same input, same decision." */
 function checkRepeatable(run: TestRun, command: Command): void {

@@ -16,6 +16,8 @@ export function chooseCommand(run: TestRun, asked: readonly Command[], number: n
   if (choice === 1 && how % 4 === 0) return { type: 'terminate' };
   if (choice === 2) return { type: 'expire-run' };
   if (choice === 3 && asked.length > 0) return asked[how % asked.length]!;
+  if (choice === 7 && how % 2 === 0) return { type: 'hold', ...(how % 4 ? { reason: 'look first' } : {}) };
+  if (choice === 8 || (run.status === 'held' && choice === 9)) return { type: 'release' };
   if (choice === 4 || !one) return { type: 'answer', answer: answerFor(how) };
   if (choice === 5) return wrongCommand(one, how);
   if (choice === 6) return { type: 'wake', step: one.step, visit: one.visit };
@@ -51,6 +53,10 @@ export function nextCommand(run: TestRun, open: OpenStep, how: number): Command 
 export function driveToEnd(run: TestRun, most: number): void {
   for (let asked = 0; !FINISHED.has(run.state.status); asked++) {
     if (asked > most) throw new Error(`The run does not end: ${run.open.join(', ')}`);
+    if (run.status === 'held') {
+      run.when({ type: 'release' });
+      continue;
+    }
     const open = run.state.open.find(({ status }) => status !== 'pending')!;
     if (open.dueAt !== undefined) run.now = Math.max(run.now, open.dueAt);
     if (open.awaits === 'person')

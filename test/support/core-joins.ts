@@ -39,14 +39,15 @@ export function arrivalsOf(definition: Definition): Arrivals {
 export function checkJoins(round: Round): void {
   const { state } = round.decision;
   if (state.cancellation) return;
-  if (state.open.length > 0) checkWaiting(round, state);
+  if (state.open.length > 0 && state.status !== 'held') checkWaiting(round, state);
   const were = new Map(round.before.map((mark) => [keyOf(mark), mark]));
   const stayed = state.open.filter((mark) => were.has(keyOf(mark)));
   for (const row of round.decision.steps) {
     const hasGone =
       row.status !== 'pending' &&
       row.status !== 'cancelled' &&
-      (were.get(keyOf(row))?.status ?? 'pending') === 'pending';
+      (were.get(keyOf(row))?.status ?? 'pending') === 'pending' &&
+      !were.get(keyOf(row))?.wasQueued;
     if (hasGone) checkGone(round, row, stayed, were);
   }
 }
@@ -58,6 +59,7 @@ function checkWaiting({ definition, arrivals }: Round, { open }: RunState): void
     () => `all wait for one another: ${open.map(keyOf).join(', ')}`,
   );
   for (const mark of open) {
+    must(!mark.wasQueued, () => `${keyOf(mark)} was not queued again`);
     must(!mark.urgent, () => `${keyOf(mark)} is urgent and still here`);
     if (mark.status !== 'pending') continue;
     const blockers = open.filter((other) => {

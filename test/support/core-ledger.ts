@@ -42,7 +42,7 @@ export class Ledger {
     for (const row of decision.pauses) this.#storePause(row);
     this.#checkRows(state);
     this.#checkPauses(state);
-    checkStatus(state, this.events.at(-1)!.type);
+    checkStatus(state, this.events.at(-1)!.type, this.#isHeld());
     checkData(before, decision);
     checkJoins({ definition: this.#definition, arrivals: this.#arrivals, before: before?.open ?? [], decision });
     this.#checkInterrupted(state);
@@ -112,6 +112,12 @@ export class Ledger {
     }
   }
 
+  /** Held by an operator, and neither released nor cancelled since. */
+  #isHeld(): boolean {
+    const last = this.events.findLast(({ type }) => /^run\.(held|released|cancel_requested)$/.test(type));
+    return last?.type === 'run.held';
+  }
+
   /** What a retry would reopen is not what has completed: it would complete twice (I3). */
   #checkInterrupted({ status, interrupted }: RunState): void {
     if (status !== 'failed') return;
@@ -164,7 +170,7 @@ function checkHistory(before: RunState | null, { state, events }: Decision): voi
 }
 
 /** `settle()` of DESIGN §4, and GUARANTEES I1 and I4. */
-function checkStatus(state: RunState, lastEvent: string): void {
+function checkStatus(state: RunState, lastEvent: string, isHeld: boolean): void {
   const { open, status } = state;
   if (status in LAST_EVENT) {
     must(open.length === 0, () => `a ${status} run has ${JSON.stringify(open)} open`);
@@ -177,7 +183,7 @@ function checkStatus(state: RunState, lastEvent: string): void {
     return;
   }
   must(
-    open.some((mark) => mark.status !== 'pending'),
+    isHeld || open.some((mark) => mark.status !== 'pending'),
     () => `a ${status} run has nothing that can go on: ${JSON.stringify(open)}`,
   );
   must(
@@ -186,7 +192,9 @@ function checkStatus(state: RunState, lastEvent: string): void {
   );
   const works = open.some((mark) => mark.status === 'queued' || mark.status === 'running');
   const asks = open.some((mark) => mark.awaits === 'person');
-  const expected = state.startedAt === null ? 'queued' : !works && asks ? 'waiting' : 'running';
+  must(!isHeld || !open.some((mark) => mark.status === 'queued'), () => 'a held run has something queued');
+  const derived = state.startedAt === null ? 'queued' : !works && asks ? 'waiting' : 'running';
+  const expected = isHeld ? 'held' : derived;
   must(status === expected, () => `the run is ${status}, not ${expected}: ${JSON.stringify(open)}`);
 }
 
