@@ -43,6 +43,7 @@ export type Command =
   | { type: 'expire-run' }
   | { type: 'hold'; reason?: string }
   | { type: 'release'; reason?: string }
+  | { type: 'retry'; reason?: string }
   | { type: 'cancel'; reason?: string }
   | { type: 'terminate'; reason?: string };
 
@@ -73,6 +74,15 @@ export const ACCEPTS: Readonly<Record<CommandType, Accepts>> = {
   'expire-run': WHILE_ACTIVE,
   hold: { ...WHILE_ACTIVE, held: 'already' },
   release: { ...WHILE_ACTIVE, queued: 'refused', running: 'refused', waiting: 'refused' },
+  retry: {
+    queued: 'refused',
+    running: 'refused',
+    waiting: 'refused',
+    held: 'refused',
+    completed: 'refused',
+    failed: 'accept',
+    cancelled: 'accept',
+  },
   cancel: { ...WHILE_ACTIVE, cancelled: 'already' },
   terminate: { ...WHILE_ACTIVE, cancelled: 'already' },
 };

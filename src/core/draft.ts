@@ -148,6 +148,12 @@ export class Draft {
     return open;
   }
 
+  /** Opens a step run again that was closed before. */
+  reopenStep(open: OpenStep): void {
+    this.open.push(open);
+    this.#tell(this.#record(open, open.status, {}), 'opened');
+  }
+
   moveStep(open: OpenStep, change: Partial<OpenStep>, result: StepResult & { redispatch?: boolean } = {}): OpenStep {
     const moved = { ...open, ...change };
     this.open[this.#placeOf(open)] = moved;

@@ -14,6 +14,7 @@ export type EventType =
   | 'run.cancelled'
   | 'run.held'
   | 'run.released'
+  | 'run.retried'
   | 'step.started'
   | 'step.completed'
   | 'step.failed'
@@ -55,6 +56,7 @@ export function packMark(open: OpenStep): Mark {
   if (open.assignees !== undefined) mark.assignees = open.assignees;
   if (open.urgent) mark.urgent = true;
   if (open.wasQueued) mark.wasQueued = true;
+  if (open.completed) mark.completed = true;
   return mark;
 }
 

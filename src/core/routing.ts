@@ -35,9 +35,25 @@ export function completeStep(
   draft.event('step.completed', open, outcome ? { outcome } : undefined);
   result.error = null;
   draft.closeStep(open, 'completed', result);
+  if (draft.state.cancellation) oweEdges(draft, open);
   draft.keepOutput(draft.stepOf(open), output);
   if (patch) draft.patchData(patch);
   enterSteps(draft, edges);
+}
+
+/** A run that is being cancelled follows no edges; a retry of it follows them instead of doing the work again. */
+function oweEdges({ state }: Draft, { step, visit }: OpenStep): void {
+  state.interrupted = state.interrupted!.map((mark) =>
+    mark.step === step && mark.visit === visit ? { ...mark, completed: true } : mark,
+  );
+}
+
+/** Follows the edges of a step run that completed when none could be followed; only working steps do. */
+export function followOwed(draft: Draft, mark: OpenStep): void {
+  enterSteps(
+    draft,
+    chooseEdges(draft, mark, PLAINLY, () => draft.scope),
+  );
 }
 
 /** Answers what `find` finds; where it throws, the step run ends as failed for the same reason as the run. */
@@ -176,7 +192,9 @@ export function openVisit(draft: Draft, target: PlanStep): OpenStep {
 export function queueStep(draft: Draft, open: OpenStep): void {
   const step = draft.stepOf(open);
   const hasBudget = step.retry.budgetMs !== undefined;
-  draft.moveStep(open, hasBudget ? { status: 'queued', since: draft.context.now } : { status: 'queued' });
+  const since = hasBudget ? { since: draft.context.now } : {};
+  // Reopened by a retry: the job it may have had in its former life is used up.
+  draft.moveStep(open, { status: 'queued', ...since }, open.fence > 0 ? { redispatch: true } : {});
 }
 
 /** The edges that are followed when `open` ends; throws when one cannot be. Changes nothing. */

@@ -52,6 +52,8 @@ export interface OpenStep extends StepRef {
   urgent?: true;
   /** Pending only because the run is held: it waits for no other branch, and is queued again when the run is released. */
   wasQueued?: true;
+  /** Only in `interrupted`: it completed while the run was being cancelled, and what follows it is still owed. */
+  completed?: true;
 }
 
 export interface Actor {

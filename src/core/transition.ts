@@ -11,6 +11,7 @@ import { keepFailure, letGoOn, putBack, requeueStep } from './holding.ts';
 import { advance } from './joins.ts';
 import type { Plan, PlanStep } from './plan.ts';
 import { type Refusal, refuse } from './refusal.ts';
+import { reopenAll } from './reopening.ts';
 import { completeStep, enterStep, failStep, openVisit, queueStep, settleStep } from './routing.ts';
 import { FINISHED, type OpenStep, type RunState, type StepRef } from './run.ts';
 import { answerPause, wakeStep } from './waits.ts';
@@ -73,6 +74,8 @@ function act(draft: Draft, command: Command): Verdict | null {
       return hold(draft, command.reason);
     case 'release':
       return release(draft, command.reason);
+    case 'retry':
+      return retry(draft, command.reason);
     case 'cancel':
       return cancel(draft, command.reason);
     case 'terminate':
@@ -192,6 +195,24 @@ function release(draft: Draft, reason: string | undefined): null {
     () => {
       draft.event('run.released', null, reason === undefined ? undefined : { reason });
       letGoOn(draft);
+    },
+    false,
+  );
+  return null;
+}
+
+/** The run goes on from where it was interrupted, under its own id. */
+function retry(draft: Draft, reason: string | undefined): null {
+  const { state } = draft;
+  const interrupted = state.interrupted ?? [];
+  // Any status that is not over will do: how the run stands is settled once its steps are open again.
+  const anew: Partial<RunState> = { status: 'running', error: null, cancellation: null, interrupted: null };
+  Object.assign(state, anew);
+  apply(
+    draft,
+    () => {
+      draft.event('run.retried', null, reason === undefined ? undefined : { reason });
+      reopenAll(draft, interrupted);
     },
     false,
   );

@@ -214,8 +214,8 @@ async function withOutputs(engine: Engine, run: RememberedRun, reads: Reads): Pr
 /** The steps whose outputs these commands may need: those they close, and those that wait to go. */
 function whatItReads(plan: Plan, state: RunState, together: Waiting[]): Reads {
   if (plan.readOutputs !== 'all' && plan.readOutputs.size === 0) return plan.readOutputs;
-  // What was held may end in many ways at once; the outputs of steps that are over may be named by its result alone.
-  if (together.some(({ command }) => command.type === 'release')) return plan.readOutputs;
+  // What goes on may settle much at once, or end; the outputs of steps that are over may be named by its result alone.
+  if (together.some(({ command: { type } }) => type === 'release' || type === 'retry')) return plan.readOutputs;
   const closing: StepRef[] = together.flatMap(({ command }) => ('visit' in command ? [command] : []));
   const going = state.open.filter((open) => open.status === 'pending' || open.status === 'waiting');
   return unite([...closing, ...going].map(({ step }) => plan.steps.get(step)?.reads ?? new Set<string>()));

@@ -112,13 +112,15 @@ export const INVARIANTS: readonly Invariant[] = [
     sql: `WITH ${MARKS}
           SELECT p.run_id, format('pause of %s (visit %s) is %s, closed by %s events', p.step_id, p.visit, p.status, count(m.seq)) AS detail
           FROM pauses p LEFT JOIN marks m ON m.run_id = p.run_id AND m.step_id = p.step_id AND m.visit = p.visit AND m.kind = 'closed'
+          WHERE NOT EXISTS (SELECT FROM events e WHERE e.run_id = p.run_id AND e.type IN ${REOPENING})
           GROUP BY p.id HAVING count(m.seq) <> (p.status <> 'open')::int
           UNION ALL
           SELECT p.run_id, format('the answer of %s (visit %s) came from nobody', p.step_id, p.visit) FROM pauses p
           WHERE p.status <> 'open' AND (SELECT count(*) FROM events e WHERE e.run_id = p.run_id AND e.command_id = p.command_id) <> 1
           UNION ALL
           SELECT p.run_id, format('%s was answered, its step run is %s', p.step_id, s.status) FROM pauses p
-          JOIN step_runs s USING (run_id, step_id, visit) WHERE p.status = 'answered' AND s.status NOT IN ('completed', 'failed')`,
+          JOIN step_runs s USING (run_id, step_id, visit) WHERE p.status = 'answered' AND s.status NOT IN ('completed', 'failed')
+            AND NOT EXISTS (SELECT FROM events e WHERE e.run_id = p.run_id AND e.type IN ${REOPENING})`,
   },
   {
     id: 'I10',

@@ -22,6 +22,7 @@ const BY_RUN: Record<CommandType, string> = {
   'expire-run': '   yes yes yes yes          run_finished run_finished run_finished',
   hold: '           yes yes yes already      run_finished run_finished run_finished',
   release: '        conflict conflict conflict yes run_finished run_finished run_finished',
+  retry: '          conflict conflict conflict conflict run_finished yes yes',
   cancel: '         yes yes yes yes          run_finished run_finished already     ',
   terminate: '      yes yes yes yes          run_finished run_finished already     ',
 };
@@ -152,6 +153,7 @@ const COMMANDS: Record<CommandType, Command> = {
   'expire-run': { type: 'expire-run' },
   hold: { type: 'hold' },
   release: { type: 'release' },
+  retry: { type: 'retry' },
   cancel: { type: 'cancel' },
   terminate: { type: 'terminate' },
 };

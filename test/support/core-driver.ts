@@ -12,6 +12,8 @@ export function chooseCommand(run: TestRun, asked: readonly Command[], number: n
   const how = number >>> 5;
   const { open } = run.state;
   const one = open[how % Math.max(1, open.length)];
+  if (FINISHED.has(run.state.status) && how % 2) return { type: 'retry', ...(how % 4 > 1 ? { reason: 'again' } : {}) };
+  if (choice === 10 && how % 8 === 0) return { type: 'retry' };
   if (choice === 0) return { type: 'cancel', ...(how % 2 ? { reason: 'enough' } : {}) };
   if (choice === 1 && how % 4 === 0) return { type: 'terminate' };
   if (choice === 2) return { type: 'expire-run' };

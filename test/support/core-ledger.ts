@@ -35,7 +35,9 @@ export class Ledger {
   /** Stores one decision as the commit would, and checks it and all that is stored then. */
   take(before: RunState | null, decision: Decision, command: Command | null = null): void {
     const { state, events } = decision;
-    must(!before || !(before.status in LAST_EVENT), () => `a ${before?.status} run was decided on`);
+    const mayReopen = command === null || command.type === 'retry';
+    must(!before || !(before.status in LAST_EVENT) || mayReopen, () => `a ${before?.status} run was decided on`);
+    this.#checkReopened(before, decision);
     checkHistory(before, decision);
     this.events.push(...events);
     for (const row of decision.steps) this.#storeStep(row, decision, command);
@@ -59,12 +61,14 @@ export class Ledger {
     const key = keyOf(row);
     const known = this.steps.get(key);
     must(isNew === !known, () => `${key} is ${known ? 'inserted twice' : 'updated before it is inserted'}`);
-    must(!known || !CLOSED.has(known.status), () => `${key} was ${known?.status} and became ${row.status}`);
+    const isReopened = decision.events.some(({ type }) => type === 'run.retried');
+    const mayGoOn = !known || !CLOSED.has(known.status) || (isReopened && known.status !== 'completed');
+    must(mayGoOn, () => `${key} was ${known?.status} and became ${row.status}`);
     must(row.fence >= (known?.fence ?? 0), () => `the fence of ${key} went back`);
     const takesAway = row.status === 'running' || row.status === 'cancelled';
     const isMoved = known && takesAway && known.status !== row.status;
     must(!isMoved || row.fence > known.fence, () => `${key} became ${row.status} under the same fence`);
-    must(row.attempt >= (known?.attempt ?? 1), () => `the attempt of ${key} went back`);
+    must(row.attempt >= (known?.attempt ?? 1) || isReopened, () => `the attempt of ${key} went back`);
     const isDefinite = command === null || (command.type === 'fail-attempt' && command.error.definite);
     must(row.epoch === (known?.epoch ?? 0) || isDefinite, () => `the epoch of ${key} grew without a definite failure`);
     if (row.status === 'queued') {
@@ -112,18 +116,42 @@ export class Ledger {
     }
   }
 
-  /** Held by an operator, and neither released nor cancelled since. */
+  /** Held by an operator, and neither let go nor ended since. */
   #isHeld(): boolean {
-    const last = this.events.findLast(({ type }) => /^run\.(held|released|cancel_requested)$/.test(type));
+    const last = this.events.findLast(({ type }) =>
+      /^run\.(held|released|cancel_requested|cancelled|retried)$/.test(type),
+    );
     return last?.type === 'run.held';
   }
 
   /** What a retry would reopen is not what has completed: it would complete twice (I3). */
   #checkInterrupted({ status, interrupted }: RunState): void {
-    if (status !== 'failed') return;
+    if (status !== 'failed' && status !== 'cancelled') return;
+    const keys = new Set(interrupted!.map(keyOf));
+    must(keys.size === interrupted!.length, () => 'a step run is to be reopened twice');
     for (const mark of interrupted!) {
       const row = this.steps.get(keyOf(mark))?.status;
+      if (mark.completed) {
+        must(row === 'completed', () => `${keyOf(mark)} is said to have completed and is ${row}`);
+        continue;
+      }
       must(row === 'failed' || row === 'cancelled', () => `${keyOf(mark)} is to be reopened and is ${row}`);
+    }
+  }
+
+  /** A retry opens what was interrupted, all of it, with fresh attempts under the same epoch and a fence of its own. */
+  #checkReopened(before: RunState | null, { events }: Decision): void {
+    if (!before || !(before.status in LAST_EVENT)) return;
+    must(events[0]!.type === 'run.retried', () => `a ${before.status} run went on with ${events[0]!.type}`);
+    const opened = new Map(events.flatMap((event) => event.data.opened ?? []).map((mark) => [keyOf(mark), mark]));
+    for (const mark of before.interrupted!) {
+      const mine = opened.get(keyOf(mark));
+      must((mine === undefined) === (mark.completed === true), () => `${keyOf(mark)} was not reopened as it should`);
+      if (!mine) continue;
+      must(mine.attempt === undefined, () => `${keyOf(mark)} begins with attempt ${mine.attempt}`);
+      must((mine.epoch ?? 0) === mark.epoch, () => `${keyOf(mark)} was reopened under another epoch`);
+      must((mine.fence ?? 0) > mark.fence, () => `${keyOf(mark)} was reopened under its old fence`);
+      must(!mine.pauseId || mine.pauseId !== mark.pauseId, () => `${keyOf(mark)} was reopened with its old pause`);
     }
   }
 
