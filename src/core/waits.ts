@@ -4,7 +4,7 @@
 import type { Draft } from './draft.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { completeStep, failStep } from './routing.ts';
-import type { OpenStep } from './run.ts';
+import type { Actor, OpenStep } from './run.ts';
 import type { Answer } from './step-type.ts';
 
 /** What somebody sent, and the pause it is for: by its step, by its id, or, where only one fits, by neither. */
@@ -24,10 +24,12 @@ export function wakeStep(draft: Draft, open: OpenStep): Refusal | (() => void) {
     return () => completeStep(draft, open, { kind: 'complete', output: { wokeAt: new Date(now).toISOString() } });
   const { step, type } = draft.stepOf(open);
   const answer = type.expire?.(step, { now })?.answer;
-  const verdict = answer && type.answer!(step, answer, { actor, now });
+  // In nobody's name, whoever let time go on: a release fires what became due under the hold.
+  const nobody: Actor = { workspaceId: actor.workspaceId, userId: 'system' };
+  const verdict = answer && type.answer!(step, answer, { actor: nobody, now });
   if (answer && verdict?.ok) {
     return () => {
-      draft.closePause(open, { status: 'expired', answer, answeredBy: actor.userId });
+      draft.closePause(open, { status: 'expired', answer, answeredBy: nobody.userId });
       completeStep(draft, open, verdict.outcome, { fields: verdict.mergeIntoData });
     };
   }

@@ -128,7 +128,10 @@ describe('under a hold', () => {
       review: ask({ dueInMs: 1_000, onTimeout: 'reject' }),
     });
     const late = given(graph).when(hold).pass(2_000);
-    expect(late.when(release).open).to.deep.equal(['redo queued']);
+    expect(late.when(release, 'ann').open).to.deep.equal(['redo queued']);
+    const [pause] = [...late.ledger.pauses.values()];
+    expect(pause, 'not in the name of whoever releases').to.include({ status: 'expired', answeredBy: 'system' });
+    expect(late.row('review').output).to.include({ decidedBy: 'system' });
     const answered = given(graph).when(hold).pass(2_000).answer('review', 'approve');
     expect(answered.when(release).open).to.deep.equal(['ship queued']);
   });
