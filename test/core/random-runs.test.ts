@@ -71,6 +71,7 @@ describe('random runs', () => {
       if (verdict.kind !== 'accepted')
         must(run.state === before, () => `${command.type} was ${verdict.kind} and changed the run`);
       if (run.status === 'held') checkHeld(before, command, verdict);
+      if (command.type === 'release' && verdict.kind === 'accepted') checkReleased(run);
       asked.push(command);
       seen.commands += 1;
       if (command.type === 'retry' && verdict.kind === 'accepted') seen.retried += 1;
@@ -92,6 +93,12 @@ function checkHeld(before: RunState, command: Command, verdict: Verdict): void {
   must(closed.length <= 1, () => `${command.type} closed ${closed.length} step runs of a held run`);
   const isNews = (status: string) => status === 'queued' || status === 'running' || status === 'waiting';
   must(!verdict.decision.steps.some(({ status }) => isNews(status)), () => `${command.type} moved a held run on`);
+}
+
+/** "Release queues, fires and ends what is ready": nothing that is due is left waiting. */
+function checkReleased({ state, now }: TestRun): void {
+  const late = state.open.find(({ status, dueAt }) => status === 'waiting' && dueAt !== undefined && dueAt <= now);
+  must(!late, () => `${late?.step} was due and did not fire with the release`);
 }
 
 /** "Same input, same decision." */
