@@ -2,8 +2,8 @@
 // the effect key changes.
 
 import { expect } from 'chai';
+import { retryDelayMs } from '../../src/core/attempts.ts';
 import { DEFAULT_RETRY, LIMITS } from '../../src/core/definition.ts';
-import { retryDelayMs } from '../../src/core/transition.ts';
 import { flow, work } from '../support/core-flows.ts';
 import { given, START } from '../support/core-run.ts';
 

@@ -7,9 +7,10 @@ import type { Definition } from '../../src/core/definition.ts';
 import { type Decision, type DecisionContext, mergeDecisions } from '../../src/core/draft.ts';
 import type { Json, JsonObject } from '../../src/core/json.ts';
 import type { Plan } from '../../src/core/plan.ts';
+import type { Verdict } from '../../src/core/refusal.ts';
 import type { OpenStep, RunState } from '../../src/core/run.ts';
 import type { Answer } from '../../src/core/step-type.ts';
-import { decide, decideStart, type Verdict } from '../../src/core/transition.ts';
+import { decide, decideStart } from '../../src/core/transition.ts';
 import { planOf } from './core-flows.ts';
 import { Ledger, type StoredStep } from './core-ledger.ts';
 
