@@ -7,10 +7,9 @@ import { createBoard } from '../dashboards/bull-board.ts';
 import { type Config, loadConfig } from './config.ts';
 import { bootstrapAccess } from './engine/bootstrap-access.ts';
 import { createRequests } from './engine/claim-request.ts';
-import { createEngine, type Engine } from './engine/engine.ts';
+import type { Engine } from './engine/engine.ts';
 import { createSecretOpener } from './engine/signing-keys.ts';
 import { armFailpoints } from './failpoints.ts';
-import { openFiles } from './files/storage.ts';
 import { createApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import { createDocsRoutes } from './http/docs.ts';
@@ -21,15 +20,12 @@ import { listen } from './http/server.ts';
 import { createWorkflowFace } from './http/workflow/routes.ts';
 import { createWorkspacesFace } from './http/workspaces/routes.ts';
 import { createLog, type Logger } from './log.ts';
-import { openQueues, type Queues } from './queue/connection.ts';
+import { openEngine } from './open-engine.ts';
+import type { Queues } from './queue/connection.ts';
 import { openRateLimits } from './queue/rate-limits.ts';
-import { loadSteps } from './steps/load-steps.ts';
 import type { Tools } from './steps/tools.ts';
-import { type Database, openDatabase } from './store/db.ts';
+import type { Database } from './store/db.ts';
 import { listPendingMigrations } from './store/migrate.ts';
-import { createSealer } from './store/sealing.ts';
-import { openPostgresWakeups } from './store/wakeups.ts';
-import { createMetrics } from './telemetry.ts';
 
 export type WebConfig = Config & { databaseUrl: string };
 
@@ -45,7 +41,6 @@ export interface WebProcess {
   stop(): Promise<void>;
 }
 
-const NAME = 'holdpoint web';
 const BOARD_PATH = '/admin/queues';
 const RETRY_MS = 2_000;
 const CLOCK_EVERY_MS = 60_000;
@@ -54,7 +49,15 @@ const CLOCK_EVERY_MS = 60_000;
 export async function startWeb(config: WebConfig, overrides: WebOverrides = {}): Promise<WebProcess> {
   const log = overrides.log ?? createLog({ level: config.logLevel, name: 'web' });
   const stopping = new AbortController();
-  const { engine, queues, close: closeEngine } = await openEngine(config, { log, tools: overrides.tools });
+  const {
+    engine,
+    queues,
+    close: closeEngine,
+  } = await openEngine(config, {
+    name: 'holdpoint web',
+    log,
+    tools: overrides.tools,
+  });
   const rates = openRateLimits(config, log);
   const close = async () => {
     rates.close();
@@ -112,37 +115,6 @@ export async function startWeb(config: WebConfig, overrides: WebOverrides = {}):
 /** Every dialect; the last owns the paths that no other does. */
 export function createFaces(engine: Engine): Face[] {
   return [createWorkspacesFace(engine), createWorkflowFace(engine)];
-}
-
-async function openEngine(config: WebConfig, { log, tools: given }: { log: Logger; tools: Tools | undefined }) {
-  const metrics = createMetrics({ processMetrics: true });
-  const { tools, types } = await loadSteps(config, { tools: given });
-  const onError = (error: Error) => log.warn({ error: error.message }, 'Postgres connection');
-  const db = openDatabase({ url: config.databaseUrl, max: config.databasePool, name: NAME, onError });
-  const queues = await openQueues(config, { log, onAddFailed: () => metrics.queueAddFailures.inc() });
-  const wakeups = queues.wakeups ?? openPostgresWakeups(db, `${config.queuePrefix}_wakeups`);
-  const files = await openFiles(config);
-  const engine = createEngine({
-    db,
-    steps: queues.steps,
-    wakeups,
-    types,
-    known: { tools },
-    log,
-    metrics,
-    name: NAME,
-    leaseMs: config.leaseMs,
-    sealer: createSealer(config.secretKeys),
-    files,
-  });
-  const close = async () => {
-    await queues.close();
-    await wakeups.close();
-    await engine.close();
-    await files.storage.close();
-    await db.close();
-  };
-  return { engine, queues, close };
 }
 
 function listProbes(db: Database, queues: Queues, { redisUrl }: Config): Record<string, Probe> {

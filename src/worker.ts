@@ -4,19 +4,15 @@
 import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import { type Config, loadConfig } from './config.ts';
-import { createEngine, type Engine } from './engine/engine.ts';
+import type { Engine } from './engine/engine.ts';
 import { settleWithin } from './engine/patience.ts';
 import { type StepServer, serveSteps } from './engine/serve-steps.ts';
 import { startFileSweep } from './engine/sweep-files.ts';
 import { armFailpoints } from './failpoints.ts';
-import { openFiles } from './files/storage.ts';
 import { createLog, type Logger } from './log.ts';
-import { openQueues, type Queues } from './queue/connection.ts';
-import { loadSteps } from './steps/load-steps.ts';
-import { type Database, openDatabase } from './store/db.ts';
-import { createSealer } from './store/sealing.ts';
-import { openPostgresWakeups } from './store/wakeups.ts';
-import { createMetrics } from './telemetry.ts';
+import { openEngine } from './open-engine.ts';
+import type { Queues } from './queue/connection.ts';
+import type { Database } from './store/db.ts';
 
 export interface WorkerProcess {
   engine: Engine;
@@ -34,31 +30,7 @@ export async function startWorker(
   config: WorkerConfig,
   log: Logger = createLog({ level: config.logLevel, name: 'worker' }),
 ): Promise<WorkerProcess> {
-  const metrics = createMetrics({ processMetrics: true });
-  const steps = await loadSteps(config, { onCall: (outcome) => metrics.egressCalls.inc({ outcome }) });
-  const { tools, types } = steps;
-  const db = openDatabase({
-    url: config.databaseUrl,
-    max: config.databasePool,
-    name: 'holdpoint worker',
-    onError: (error) => log.warn({ error: error.message }, 'Postgres connection'),
-  });
-  const queues = await openQueues(config, { log, onAddFailed: () => metrics.queueAddFailures.inc() });
-  const wakeups = queues.wakeups ?? openPostgresWakeups(db, `${config.queuePrefix}_wakeups`);
-  const files = await openFiles(config);
-  const engine = createEngine({
-    db,
-    steps: queues.steps,
-    wakeups,
-    types,
-    known: { tools },
-    log,
-    metrics,
-    name: 'holdpoint worker',
-    leaseMs: config.leaseMs,
-    sealer: createSealer(config.secretKeys),
-    files,
-  });
+  const { engine, queues, close } = await openEngine(config, { name: 'holdpoint worker', log });
   const stopFileSweep = startFileSweep(engine);
   const server = serveSteps(engine, queues, {
     concurrency: config.workerConcurrency,
@@ -68,7 +40,9 @@ export async function startWorker(
   const health =
     config.workerPort === null
       ? null
-      : serveHealth({ port: config.workerPort, host: config.host }, db, server, () => metrics.registry.metrics());
+      : serveHealth({ port: config.workerPort, host: config.host }, engine.db, server, () =>
+          engine.metrics.registry.metrics(),
+        );
   log.info(
     { concurrency: config.workerConcurrency, queue: config.redisUrl === null ? 'postgres' : 'redis' },
     'worker started',
@@ -80,15 +54,7 @@ export async function startWorker(
       health?.close();
       await server.stop(config.drainMs);
       await settleWithin(stopFileSweep(), CLOSE_MS);
-      const closed = [
-        queues.close(),
-        wakeups.close(),
-        engine.close(),
-        files.storage.close(),
-        steps.close(),
-        db.close(),
-      ];
-      await settleWithin(Promise.allSettled(closed), CLOSE_MS);
+      await settleWithin(close(), CLOSE_MS);
       log.info('worker stopped');
     },
   };
