@@ -4,14 +4,17 @@
 //
 // * A run that moved on, or is locked by another process, is loaded again and decided again; after three times once with
 //   its row locked, so that somebody always gets through.
+// * On an idle system the job of a successor is offered while the commit that queues it is on its way (fresh-jobs.ts).
 // * What this process remembers of a run saves the load, and is never the last word: a refusal is only given on a state
 //   that was just loaded.
 
 import { randomUUID } from 'node:crypto';
 import { v7 as newId } from 'uuid';
+import { dueTimeOf } from '../core/clocks.ts';
 import type { Command } from '../core/commands.ts';
-import { type Decision, mergeDecisions } from '../core/draft.ts';
+import type { Decision } from '../core/decision.ts';
 import { AppError } from '../core/errors.ts';
+import { mergeDecisions } from '../core/merging.ts';
 import { type Plan, type Reads, unite } from '../core/plan.ts';
 import type { Verdict } from '../core/refusal.ts';
 import { type Actor, FINISHED, isSettled, type RunState, type StepRef } from '../core/run.ts';
@@ -22,6 +25,7 @@ import type { Change } from '../store/commit-rows.ts';
 import { isPoison, isTransient } from '../store/db.ts';
 import { loadOutputs } from '../store/runs.ts';
 import type { Engine, RememberedRun } from './engine.ts';
+import { earlyJobs, freshJobs } from './fresh-jobs.ts';
 import { unavailable, withPatience } from './patience.ts';
 
 /** The run as the command left it, or why the command does not apply. */
@@ -31,17 +35,28 @@ interface Waiting {
   command: Command;
   actor: Actor;
   commandId: string;
+  /** Its id must be on what it writes: a commit of several commands has only the first one's. */
+  goesAlone: boolean;
   deadline: number;
   resolve(changed: Changed): void;
   reject(error: unknown): void;
 }
 
-export type Mailbox = Waiting[];
+/** The commands that wait for a run while others are decided or committed, and what waits for them. */
+export interface Mailbox {
+  waiting: Waiting[];
+  /** Resolves when no command of the run is under way any more. */
+  emptied: Promise<void>;
+  /** Step runs that a worker of this process has a job of, and waits for their commit. */
+  expected: Set<string> | null;
+}
 
 export interface ChangeOptions {
   actor: Actor;
   /** How long to keep trying while Postgres is away; a request gives up early, a finished step does not. */
   patienceMs?: number;
+  /** Names the command in the run's history, for those who have to find it there again (change-once.ts); a UUID. */
+  commandId?: string;
 }
 
 const SYSTEM_USER = 'system';
@@ -66,32 +81,33 @@ export function changeRun(
   engine: Engine,
   runId: string,
   command: Command,
-  { actor, patienceMs = REQUEST_PATIENCE_MS }: ChangeOptions,
+  { actor, patienceMs = REQUEST_PATIENCE_MS, commandId }: ChangeOptions,
 ): Promise<Changed> {
   const changed = new Promise<Changed>((resolve, reject) => {
     const waiting: Waiting = {
       command,
       actor,
-      commandId: randomUUID(),
+      commandId: commandId ?? randomUUID(),
+      goesAlone: commandId !== undefined || command.type === 'answer',
       deadline: Date.now() + patienceMs,
       resolve,
       reject,
     };
     const mailbox = engine.mailboxes.get(runId);
     if (mailbox) {
-      mailbox.push(waiting);
+      mailbox.waiting.push(waiting);
     } else {
-      const opened = [waiting];
+      const opened: Mailbox = { waiting: [waiting], emptied: Promise.resolve(), expected: null };
       engine.mailboxes.set(runId, opened);
-      void emptyMailbox(engine, runId, opened);
+      opened.emptied = emptyMailbox(engine, runId, opened.waiting);
     }
   });
   return actor.userId === SYSTEM_USER ? changed : withPatience(changed, patienceMs + MARGIN_MS);
 }
 
-async function emptyMailbox(engine: Engine, runId: string, mailbox: Mailbox): Promise<void> {
+async function emptyMailbox(engine: Engine, runId: string, mailbox: Waiting[]): Promise<void> {
   while (mailbox.length > 0) {
-    const together = mailbox.splice(0, MAX_FOLDED);
+    const together = mailbox.splice(0, countTogether(mailbox));
     try {
       await changeTogether(engine, runId, together);
     } catch (error) {
@@ -101,6 +117,14 @@ async function emptyMailbox(engine: Engine, runId: string, mailbox: Mailbox): Pr
     }
   }
   engine.mailboxes.delete(runId);
+}
+
+/** How many of those that wait are decided as one. */
+function countTogether(mailbox: Waiting[]): number {
+  const most = Math.min(mailbox.length, MAX_FOLDED);
+  let count = 0;
+  while (count < most && !mailbox[count]!.goesAlone) count += 1;
+  return Math.max(count, 1);
 }
 
 async function changeTogether(engine: Engine, runId: string, together: Waiting[]): Promise<void> {
@@ -153,6 +177,7 @@ async function attempt(
     engine.remembered.delete(runId);
     return attempt(engine, runId, together, commit);
   }
+  if (decision && engine.offersEarly && engine.committer.isIdle) engine.steps.offer(earlyJobs(decision));
   if (decision && (await commit({ decision, expectedSeq: ready.state.seq })) === 'stale') return null;
   return () => {
     if (hasFailpoints()) for (const { command } of together) reach(`${command.type}.after_commit`);
@@ -186,19 +211,15 @@ export function finishCommit(engine: Engine, decision: Decision, outputsKnown: R
   const { state, steps } = decision;
   if (FINISHED.has(state.status)) engine.remembered.delete(state.id);
   else engine.remembered.set(state.id, { state, outputsKnown });
-  const fresh = steps.filter(
-    (row) => row.status === 'queued' && !row.redispatch && row.attempt === 1 && row.fence === 0,
-  );
-  engine.steps.offer(
-    fresh.map(({ step, visit }) => ({ runId: state.id, workspaceId: state.workspaceId, step, visit, dispatch: 1 })),
-  );
+  engine.steps.offer(freshJobs(decision, engine.mailboxes.get(state.id)?.expected));
   engine.wakeups.publish({ runId: state.id, isSettled: isSettled(state.status) });
   for (const row of steps) {
     if (row.status === 'waiting' && row.dueAt !== null) engine.dueTimer.arm(row.dueAt);
     if (row.status === 'completed' || row.status === 'failed' || row.status === 'cancelled')
       engine.metrics.stepsFinished.inc({ type: row.type, outcome: row.status });
   }
-  if (state.cancellation?.dueAt !== undefined) engine.dueTimer.arm(state.cancellation.dueAt);
+  const due = dueTimeOf(state);
+  if (due !== null) engine.dueTimer.arm(due);
 }
 
 function knowsOutputs({ outputsKnown }: RememberedRun, reads: Reads): boolean {
@@ -216,7 +237,8 @@ async function withOutputs(engine: Engine, run: RememberedRun, reads: Reads): Pr
 function whatItReads(plan: Plan, state: RunState, together: Waiting[]): Reads {
   if (plan.readOutputs !== 'all' && plan.readOutputs.size === 0) return plan.readOutputs;
   // What goes on may settle much at once, or end; the outputs of steps that are over may be named by its result alone.
-  if (together.some(({ command: { type } }) => type === 'release' || type === 'retry')) return plan.readOutputs;
+  if (together.some(({ command: { type } }) => type === 'release' || type === 'retry' || type === 'rollback'))
+    return plan.readOutputs;
   const closing: StepRef[] = together.flatMap(({ command }) => ('visit' in command ? [command] : []));
   const going = state.open.filter((open) => open.status === 'pending' || open.status === 'waiting');
   return unite([...closing, ...going].map(({ step }) => plan.steps.get(step)?.reads ?? new Set<string>()));

@@ -2,11 +2,14 @@
 // verb takes it as its first argument; nothing here decides anything.
 
 import { LRUCache } from 'lru-cache';
+import type { WebhookSettings } from '../config.ts';
 import type { RunState } from '../core/run.ts';
 import type { Known, StepTypes } from '../core/step-type.ts';
 import type { Wakeups } from '../core/wakeups.ts';
+import type { Egress } from '../egress/egress.ts';
 import type { Files } from '../files/storage.ts';
 import type { Logger } from '../log.ts';
+import type { HooksQueue } from '../queue/hooks-queue.ts';
 import type { StepsQueue } from '../queue/steps-queue.ts';
 import { type Committer, createCommitter } from '../store/commit.ts';
 import type { Database } from '../store/db.ts';
@@ -19,6 +22,8 @@ import type { Mailbox } from './change-run.ts';
 import { type Clock, createClock } from './clock.ts';
 import { DueTimer } from './due-timer.ts';
 import { createPlans, type Plans } from './plans.ts';
+import { RunLogs } from './run-logs.ts';
+import { Turns } from './turns.ts';
 
 export interface EngineOptions {
   db: Database;
@@ -34,6 +39,14 @@ export interface EngineOptions {
   sealer?: Sealer | null;
   /** Where files are kept; without it none are taken or lent. */
   files?: Files;
+  /** What webhooks and callbacks are sent with; without it their rows wait for a process that has it. */
+  hooks?: Hooks;
+}
+
+export interface Hooks {
+  queue: HooksQueue;
+  egress: Egress;
+  settings: WebhookSettings;
 }
 
 /** A run as this process last committed or loaded it, and the steps whose outputs it holds. */
@@ -50,15 +63,25 @@ export interface Engine extends Omit<EngineOptions, 'name'> {
   loadRun: Loader<RememberedRun>;
   /** A workflow as it is stored now, by `<workspace id>/<id or key>`. */
   loadDefinition: Loader<DefinitionRow>;
+  /** Workflows as they were when they last were started, by the same key; a start checks that they have not changed since. */
+  knownDefinitions: LRUCache<string, DefinitionRow>;
   /** Bounded by the size of what it holds, and never trusted: every decision is checked against the run's sequence number. */
   remembered: LRUCache<string, RememberedRun>;
   mailboxes: Map<string, Mailbox>;
+  /** Set where this process takes jobs itself: those of successors may then be offered before their commit has returned. */
+  offersEarly: boolean;
   /** Armed for the nearest due time that this process knows. */
   dueTimer: DueTimer;
+  /** What handlers log, on its way to the table. */
+  runLogs: RunLogs;
+  /** For reading histories that are long. */
+  longReads: Turns;
   close(): Promise<void>;
 }
 
 const REMEMBERED_BYTES = 24 * 1024 * 1024;
+/** Each takes some tens of milliseconds for every thousand steps of its run. */
+const MAX_LONG_READS_WAITING = 8;
 
 export function createEngine({ name, ...options }: EngineOptions): Engine {
   const { db, metrics, log, leaseMs, types } = options;
@@ -71,6 +94,7 @@ export function createEngine({ name, ...options }: EngineOptions): Engine {
       metrics.commits.inc();
       metrics.commitBatchSize.observe(size);
     },
+    onDeliveries: (ids) => options.hooks?.queue.offer(ids.map((id) => ({ id, fence: 0 }))),
     onError: (error) => log.warn({ error: error.message }, 'Postgres did not take a commit; trying again'),
   });
   const dueTimer = new DueTimer(clock);
@@ -81,9 +105,13 @@ export function createEngine({ name, ...options }: EngineOptions): Engine {
     plans: createPlans(db, types),
     loadRun: batchLoads((ids) => loadStates(db, ids)),
     loadDefinition: batchLoads((keys) => loadDefinitions(db, keys)),
+    knownDefinitions: new LRUCache({ max: 1_000 }),
     remembered: new LRUCache({ maxSize: REMEMBERED_BYTES, sizeCalculation: estimateBytes }),
     mailboxes: new Map(),
+    offersEarly: false,
     dueTimer,
+    runLogs: new RunLogs({ db, log }),
+    longReads: new Turns(MAX_LONG_READS_WAITING),
     async close() {
       dueTimer.stop();
       await committer.close();

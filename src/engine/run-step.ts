@@ -16,11 +16,14 @@ import { findStepInput, loadOutputs } from '../store/runs.ts';
 import { type Changed, changeRun, systemActor } from './change-run.ts';
 import type { Claims, HeldClaim } from './claims.ts';
 import type { Engine, RememberedRun } from './engine.ts';
+import { awaitChanges } from './fresh-jobs.ts';
 import { type HandlerResult, Leash, runHandler } from './run-handler.ts';
 
 /** How long a finished outcome is offered while Postgres is away. */
 const OUTCOME_PATIENCE_MS = 600_000;
 const LATER_MS = 1_000;
+/** Between two looks for a step run whose job came before its commit. */
+const EARLY_LOOKS_MS = [1, 1, 2, 4, 8, 16];
 const NO_HANDLER_MS = 5_000;
 const DONE: JobVerdict = { kind: 'done' };
 const NO_INPUT: Resolved = { ok: true, value: null };
@@ -42,8 +45,9 @@ export async function runStep(
   attemptsStarted: number,
 ): Promise<JobVerdict> {
   try {
-    const found = findRemembered(engine, job) ?? (await findStored(engine, job));
-    if (found?.open.status !== 'queued') return DONE;
+    const found = findRemembered(engine, job) ?? (await findCommitted(engine, job));
+    if (found?.open.status !== 'queued')
+      return isEarly(job, attemptsStarted) ? { kind: 'later', delayMs: LATER_MS } : DONE;
     const { open, step } = found;
     const early = (open.dueAt ?? 0) - engine.clock.now();
     if (early > 0) return { kind: 'later', delayMs: early };
@@ -75,11 +79,31 @@ function findRemembered(engine: Engine, job: StepJob): Found | null {
   return plan instanceof Promise ? null : { plan, run: run!, open, step: plan.steps.get(job.step)! };
 }
 
+/** The step run as it is once the changes under way are committed: here first, or else looked for a few times. */
+async function findCommitted(engine: Engine, job: StepJob): Promise<Found | null> {
+  await awaitChanges(engine, job);
+  let found = findRemembered(engine, job) ?? (await findStored(engine, job));
+  for (const pauseMs of job.early ? EARLY_LOOKS_MS : []) {
+    if (found && found.open.status !== 'pending') break;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    found = await findStored(engine, job);
+  }
+  return found;
+}
+
+/** Offered before its commit, which has not arrived yet; somebody may have offered it again since, so it waits once. */
+function isEarly(job: StepJob, attemptsStarted: number): boolean {
+  return job.early === true && attemptsStarted === 1;
+}
+
 /** The step run by what is stored. */
 async function findStored(engine: Engine, job: StepJob): Promise<Found | null> {
   const run = await engine.loadRun(job.runId);
   const open = run && findOpen(run.state, job);
   if (!open) return null;
+  // The command that follows is decided on it; what was committed here meanwhile is newer.
+  const remembered = engine.remembered.get(job.runId);
+  if (!remembered || remembered.state.seq < run.state.seq) engine.remembered.set(job.runId, run);
   const plan = await engine.plans.get(run.state.definitionId, run.state.version);
   return { plan, run, open, step: plan.steps.get(job.step)! };
 }

@@ -38,6 +38,7 @@ export function serveSteps(
     (job, attemptsStarted) => runStep(engine, claims, job, attemptsStarted),
     concurrency,
   );
+  engine.offersEarly = true;
   let refusal: string | null = 'starting';
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
@@ -62,6 +63,7 @@ export function serveSteps(
     },
     async stop(drainMs) {
       stopped = true;
+      engine.offersEarly = false;
       if (timer) clearTimeout(timer);
       const swept = sweeper.stop();
       const closed = worker.close();

@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { v7 as newId } from 'uuid';
+import type { Decision } from '../core/decision.ts';
 import { AppError } from '../core/errors.ts';
 import { findJsonProblems, type JsonObject } from '../core/json.ts';
 import type { Plan } from '../core/plan.ts';
@@ -10,6 +11,8 @@ import type { Actor } from '../core/run.ts';
 import type { Validator } from '../core/schema.ts';
 import { decideStart } from '../core/transition.ts';
 import { reach } from '../failpoints.ts';
+import type { Committed } from '../store/commit.ts';
+import type { RunOrigin } from '../store/commit-rows.ts';
 import { type DefinitionRow, resolveVersion } from '../store/definitions.ts';
 import { findRunByOrigin } from '../store/runs.ts';
 import { finishCommit } from './change-run.ts';
@@ -20,6 +23,8 @@ export interface StartRequest {
   actor: Actor;
   /** Id or key. */
   workflow: string;
+  /** When given, the workflow must be in the pod with this id. */
+  podId?: string;
   /** `latest` (default), `published`, `3` or `1.0.2`. */
   version?: string;
   /** What the run is given, or how that is made once the run's plan is known. */
@@ -42,6 +47,8 @@ const PATIENCE_MS = 2_000;
 const MARGIN_MS = 500;
 /** Making an input may mean storing a file. */
 const INPUT_MS = 20_000;
+/** How often a start is decided again because its workflow has just changed. */
+const MAX_ROUNDS = 3;
 
 /** Throws `workflow_not_found`, `version_not_found`, `workflow_archived`, `invalid_input`, `unavailable`. */
 export function startRun(engine: Engine, request: StartRequest): Promise<{ runId: string }> {
@@ -52,7 +59,7 @@ export function startRun(engine: Engine, request: StartRequest): Promise<{ runId
 /** What was started is answered, also where the same start would be refused by now: archived, or with a new payload. */
 async function startOrFind(engine: Engine, request: StartRequest): Promise<{ runId: string }> {
   try {
-    return await start(engine, request);
+    return (await startKnown(engine, request)) ?? (await start(engine, request));
   } catch (error) {
     const existing = error instanceof AppError ? await findStarted(engine, request) : null;
     if (existing === null) throw error;
@@ -64,18 +71,52 @@ async function findStarted(engine: Engine, { actor, origin }: StartRequest): Pro
   return origin === undefined ? null : findRunByOrigin(engine.db.pool, actor.workspaceId, origin);
 }
 
+/** Starts by what this process knows of the workflow; null when that is nothing, or may be out of date. */
+async function startKnown(engine: Engine, request: StartRequest): Promise<{ runId: string } | null> {
+  const key = keyOf(request);
+  const known = engine.knownDefinitions.get(key);
+  if (!known || typeof request.input === 'function') return null;
+  try {
+    const started = await startOf(engine, request, known);
+    if (started) return started;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code === 'unavailable') throw error;
+  }
+  engine.knownDefinitions.delete(key);
+  return null;
+}
+
 async function start(engine: Engine, request: StartRequest): Promise<{ runId: string }> {
-  const { actor, trigger, origin = null } = request;
-  const definition = await engine.loadDefinition(`${actor.workspaceId}/${request.workflow}`);
-  if (!definition) throw new AppError('workflow_not_found', `Workflow "${request.workflow}" does not exist`);
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const definition = await engine.loadDefinition(keyOf(request));
+    if (!definition) throw workflowNotFound(request.workflow);
+    const started = await startOf(engine, request, definition);
+    if (!started) continue;
+    engine.knownDefinitions.set(keyOf(request), definition);
+    return started;
+  }
+  throw new AppError('conflict', 'The run could not be created; try again');
+}
+
+/** Null when the run could not be created: the workflow has changed since, or the origin exists. */
+async function startOf(
+  engine: Engine,
+  request: StartRequest,
+  definition: DefinitionRow,
+): Promise<{ runId: string } | null> {
+  const { actor, trigger, podId, origin = null } = request;
+  if (podId !== undefined && definition.podId !== podId) throw workflowNotFound(request.workflow);
   if (definition.archivedAt)
     throw new AppError('workflow_archived', `Workflow "${definition.key}" is archived; unarchive it to start runs`);
   const version = chooseVersion(definition, request.version ?? 'latest');
   const plan = await engine.plans.get(definition.id, version);
   const id = newId();
   const check = (input: JsonObject) => checkInput(plan.payload, input);
-  const input =
-    typeof request.input === 'function' ? await request.input({ plan, runId: id, check }) : check(request.input);
+  // What is made anew with each try is made once: such a start takes the workflow as it was found.
+  const isMade = typeof request.input === 'function';
+  const input = isMade
+    ? await (request.input as MakeInput)({ plan, runId: id, check })
+    : check(request.input as JsonObject);
   const run = {
     id,
     workspaceId: actor.workspaceId,
@@ -85,18 +126,34 @@ async function start(engine: Engine, request: StartRequest): Promise<{ runId: st
     context: actor.context ?? {},
   };
   const decision = decideStart(plan, run, { now: engine.clock.now(), actor, commandId: randomUUID(), newId });
-  const origins = { trigger, owner: actor.userId, origin };
-  reach('start.before_commit');
-  const committed = await engine.committer.commit(
-    { decision, expectedSeq: 0, start: origins },
-    Date.now() + PATIENCE_MS,
-  );
-  if (committed === 'committed') {
-    reach('start.after_commit');
-    finishCommit(engine, decision, 'all');
-    return { runId: id };
+  const origins = { trigger, owner: actor.userId, podId: definition.podId, origin };
+  const committed = await commitStart(engine, decision, { ...origins, revision: isMade ? null : definition.revision });
+  if (committed === 'stale') {
+    const existing = await findStarted(engine, request);
+    if (existing !== null) return { runId: existing };
+    if (isMade) throw new AppError('conflict', 'The run could not be created; try again');
+    return null;
   }
-  throw new AppError('conflict', 'The run could not be created; try again');
+  return { runId: id };
+}
+
+/** Creates the run that the decision begins; `stale` where its origin exists already, or its workflow has changed since. */
+export async function commitStart(engine: Engine, decision: Decision, start: RunOrigin): Promise<Committed> {
+  reach('start.before_commit');
+  const committed = await engine.committer.commit({ decision, expectedSeq: 0, start }, Date.now() + PATIENCE_MS);
+  if (committed === 'stale') return committed;
+  reach('start.after_commit');
+  finishCommit(engine, decision, 'all');
+  return committed;
+}
+
+function workflowNotFound(workflow: string): AppError {
+  return new AppError('workflow_not_found', `Workflow "${workflow}" does not exist`);
+}
+
+/** The key of `Engine.loadDefinition`. */
+function keyOf({ actor, workflow }: StartRequest): string {
+  return `${actor.workspaceId}/${workflow}`;
 }
 
 function chooseVersion(definition: DefinitionRow, selector: string): number {

@@ -10,6 +10,8 @@ export interface StepJob {
   step: string;
   visit: number;
   dispatch: number;
+  /** Offered before the commit that queues the step: it may have to be waited for. */
+  early?: true;
 }
 
 /** What is used of a BullMQ queue, on either backend. */
@@ -21,6 +23,7 @@ export interface JobQueue {
   getJobCountByTypes(...types: ('wait' | 'active' | 'prioritized')[]): Promise<number>;
   getJobState(id: string): Promise<string>;
   getJob(id: string): Promise<{ promote(): Promise<void> } | undefined>;
+  remove(id: string): Promise<number>;
 }
 
 /** What BullMQ knows of a job: gone, dead (kept as failed or completed under its id), delayed, or on its way. */
@@ -131,6 +134,11 @@ export class StepsQueue {
   async promote(job: StepJob): Promise<void> {
     const found = await this.#queueOf(job.runId).getJob(jobId(job));
     await found?.promote();
+  }
+
+  /** Takes jobs away that nobody needs any more; one that a worker has stays. */
+  async withdraw(jobs: StepJob[]): Promise<void> {
+    await Promise.all(jobs.map((job) => this.#queueOf(job.runId).remove(jobId(job))));
   }
 
   async #count(...types: ('wait' | 'active' | 'prioritized')[]): Promise<number> {

@@ -2,17 +2,24 @@
 // once, when it joins the queue; only joining them into columns waits until the batch is known. This runs for every step:
 // arrays cost Postgres less than the same rows as JSON, and in binary they need no escaping on this side either.
 
-import type { Decision, PauseRow, StepRow } from '../core/draft.ts';
+import { dueTimeOf } from '../core/clocks.ts';
+import type { Decision, DeliveryRow, PauseRow, StepRow } from '../core/decision.ts';
 import { packMark, type RunEvent } from '../core/events.ts';
 import { FINISHED } from '../core/run.ts';
+import { packVisits } from '../core/visits.ts';
 import { ArrayWriter, type Cell, type ColumnType, sizeOf } from './binary-arrays.ts';
 
 /** What a run is created with beside its state. */
 export interface RunOrigin {
   trigger: string;
   owner: string;
+  podId: string;
+  /** The run that this one replays. */
+  replayOf?: string;
   /** Unique per workspace: a start whose origin exists already creates nothing. */
   origin: string | null;
+  /** The definition's revision that the start was decided on: where it has moved on, nothing is created. Null: whatever it is. */
+  revision: number | null;
 }
 
 /** One decision to commit: `expectedSeq` is the run's sequence number it was made on, 0 for a start. */
@@ -35,18 +42,19 @@ export const COLUMNS = {
   ),
   events: columns('n int, seq bigint, type text, step_id text, visit int, actor text, data jsonb, command_id uuid'),
   starts: columns(
-    'n int, workspace_id uuid, definition_id uuid, version int, input jsonb, data jsonb, context jsonb, trigger text, owner text, origin text',
+    'n int, workspace_id uuid, definition_id uuid, version int, input jsonb, data jsonb, context jsonb, trigger text, owner text, origin text, revision int, pod_id uuid, replay_of uuid',
   ),
   newPauses: columns(
     'n int, id uuid, step_id text, visit int, status text, spec json, due_at float8, answer jsonb, answered_by text, command_id uuid',
   ),
   pauses: columns('n int, id uuid, status text, answer jsonb, answered_by text, command_id uuid'),
+  deliveries: columns('n int, id uuid, step_id text, visit int, epoch int, spec jsonb, endpoint text'),
 };
 
 export type ListName = keyof typeof COLUMNS;
 
 const LEAN: readonly ListName[] = ['runs', 'newSteps', 'steps', 'events'];
-const FULL: readonly ListName[] = [...LEAN, 'starts', 'newPauses', 'pauses'];
+const FULL: readonly ListName[] = [...LEAN, 'starts', 'newPauses', 'pauses', 'deliveries'];
 
 /** The lists of the statement, in the order of its parameters. */
 export function listsOf(full: boolean): readonly ListName[] {
@@ -56,13 +64,13 @@ export function listsOf(full: boolean): readonly ListName[] {
 /** The cells of a change's rows, without their place. */
 export type EncodedChange = Record<ListName, Cell[][]> & {
   bytes: number;
-  /** Needs the statement that also creates runs and writes pauses. */
+  /** Needs the statement that also creates runs, writes pauses and sends something outside. */
   isRare: boolean;
 };
 
 /** The rows of one change, ready to be placed in a batch. */
 export function encodeChange(change: Change): EncodedChange {
-  const { commandId, steps, pauses, events } = change.decision;
+  const { commandId, steps, pauses, deliveries, events } = change.decision;
   const encoded = {
     runs: [runCells(change)],
     newSteps: encodeRows(steps, true, (row) => [...stepCells(row), row.seq, row.type, row.tool]),
@@ -71,10 +79,34 @@ export function encodeChange(change: Change): EncodedChange {
     starts: change.start === undefined ? [] : [startCells(change.decision, change.start)],
     newPauses: encodeRows(pauses, true, (row) => newPauseCells(row, commandId)),
     pauses: encodeRows(pauses, false, (row) => [row.id, row.status, ...answerCells(row, commandId)]),
+    deliveries: deliveries.map(deliveryCells),
   };
   let bytes = 0;
   for (const list of FULL) for (const row of encoded[list]) for (const cell of row) bytes += sizeOf(cell);
-  return { ...encoded, bytes, isRare: change.start !== undefined || pauses.length > 0 };
+  return { ...encoded, bytes, isRare: change.start !== undefined || pauses.length > 0 || deliveries.length > 0 };
+}
+
+/** How many rows a lone decision has of each kind: one prepared statement each, so what is larger goes as a batch of one. */
+export interface LoneShape {
+  isStart: boolean;
+  newSteps: number;
+  steps: number;
+  events: number;
+}
+
+const LONE_ROWS = 2;
+const LONE_EVENTS = 4;
+
+/** Null for a decision with many rows, or with pauses or deliveries. */
+export function loneShapeOf({ starts, newSteps, steps, events, ...rare }: EncodedChange): LoneShape | null {
+  if (newSteps.length > LONE_ROWS || steps.length > LONE_ROWS || events.length > LONE_EVENTS) return null;
+  if (rare.newPauses.length > 0 || rare.pauses.length > 0 || rare.deliveries.length > 0) return null;
+  return { isStart: starts.length > 0, newSteps: newSteps.length, steps: steps.length, events: events.length };
+}
+
+/** The statement's arguments for a lone decision. */
+export function encodeLone({ runs, starts, newSteps, steps, events }: EncodedChange, leaseMs: number): unknown[] {
+  return [leaseMs, ...[runs, starts, newSteps, steps, events].flat(2)];
 }
 
 /** The statement's arguments for a batch. */
@@ -109,29 +141,30 @@ function encodeRows<Row extends { isNew: boolean }>(
   return encoded;
 }
 
-function runCells({ decision: { state, dataPatch }, expectedSeq }: Change): Cell[] {
+/** A patch in brackets stands in the place of the data, instead of being merged into it. */
+function runCells({ decision: { state, dataPatch, rewritesData }, expectedSeq }: Change): Cell[] {
   return [
     state.id,
     expectedSeq,
     state.seq,
     state.status,
     json(state.open.map(packMark)),
-    json(state.visits),
+    json(packVisits(state)),
     state.stepRuns,
-    json(dataPatch),
+    rewritesData ? json([state.data]) : json(dataPatch),
     json(state.result),
     json(state.error),
     json(state.cancellation),
     json(state.interrupted?.map(packMark)),
-    state.cancellation?.dueAt ?? null,
+    dueTimeOf(state),
     state.startedAt,
     FINISHED.has(state.status) ? true : null,
   ];
 }
 
-function startCells({ state }: Decision, { trigger, owner, origin }: RunOrigin): Cell[] {
+function startCells({ state }: Decision, { trigger, owner, podId, replayOf, origin, revision }: RunOrigin): Cell[] {
   const { workspaceId, definitionId, version, input, data, context } = state;
-  const values = [json(input), json(data), json(context), trigger, owner, origin];
+  const values = [json(input), json(data), json(context), trigger, owner, origin, revision, podId, replayOf ?? null];
   return [workspaceId, definitionId, version, ...values];
 }
 
@@ -146,7 +179,7 @@ function stepCells({ step, visit, status, ...row }: StepRow): Cell[] {
     row.epoch === 0 ? null : row.epoch,
     row.lost === 0 ? null : row.lost,
     json(row.input),
-    json(row.output),
+    row.output === null ? 'null' : json(row.output),
     json(row.error),
     row.dueAt,
     row.ranMs ?? null,
@@ -164,6 +197,15 @@ function newPauseCells(row: PauseRow, commandId: string): Cell[] {
 
 function answerCells({ answer, answeredBy, status }: PauseRow, commandId: string): Cell[] {
   return [json(answer), answeredBy ?? null, status === 'open' ? null : commandId];
+}
+
+function deliveryCells({ id, step, visit, epoch, spec }: DeliveryRow): Cell[] {
+  return [id, step, visit, epoch, json(spec), endpointOf(spec['url'])];
+}
+
+/** Deliveries to one server share a bound on how many go at once. */
+function endpointOf(url: unknown): string {
+  return typeof url === 'string' && URL.canParse(url) ? new URL(url).origin : 'nowhere';
 }
 
 function json(value: unknown): Cell {

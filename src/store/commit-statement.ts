@@ -1,14 +1,18 @@
-// The one statement that writes a batch of decisions. Runs, step runs, pauses and events each come as one array per
-// column (commit-rows.ts), whose rows name their run by its place in the batch; a decision whose run is locked elsewhere or has
-// moved on writes nothing and is not answered.
+// The statements that write decisions. For a batch, runs, step runs, pauses and events each come as one array per
+// column (commit-rows.ts), whose rows name their run by its place in the batch. A lone decision of few rows has them as
+// plain parameters: the same write for two thirds of the work, which is what a run on an idle system waits for. A
+// decision whose run is locked elsewhere or has moved on writes nothing and is not answered.
 //
-// It first locks the runs' rows in id order, skipping locked ones, where the sequence number is still the expected one:
+// The batch first locks the runs' rows in id order, skipping locked ones, where the sequence number is still the expected one:
 // unordered, overlapping batches of several processes would deadlock, and waiting for one row would stall them all. `place`
 // then holds the runs that were won, by place, in arrays: the other lists look them up there, which costs less than a join.
 // Step changes are spelled out before they are joined (`step_changes`), or the planner would read every step run of a run
 // to update one.
+//
+// What somebody subscribes to becomes a delivery of the same commit (`hooked`): one probe for all workspaces of the batch,
+// and the events are only looked at where it finds something; OFFSET 0 keeps the planner from turning that round.
 
-import { COLUMNS, type ListName, listsOf } from './commit-rows.ts';
+import { COLUMNS, type ListName, type LoneShape, listsOf } from './commit-rows.ts';
 
 export interface StatementKind {
   /** Also creates runs and writes pauses; most batches do neither, and the shorter statement costs less. */
@@ -17,49 +21,125 @@ export interface StatementKind {
   waitForLocks: boolean;
 }
 
-const FINISHED_STEP = `('completed', 'failed', 'skipped', 'cancelled')`;
+const FINISHED_STEP = `('completed', 'failed', 'undone', 'cancelled')`;
 const time = (column: string) => `to_timestamp(${column} / 1000.0)`;
 
 /**
  * `$1` is the lease in ms, the lists' columns follow in order. Answers one row: the places of the changes
- * that were written, separated by blanks (a row for each would cost more to send and read than the answer is worth).
+ * that were written, separated by blanks (a row for each would cost more to send and read than the answer is worth), and the
+ * ids of the deliveries that came of them in the same way.
  */
-export function commitStatement({ full, waitForLocks }: StatementKind): string {
+export function batchStatement({ full, waitForLocks }: StatementKind): string {
   const from = listSources(full);
+  const own = (list: Exclude<ListName, 'runs' | 'starts'>, alias: string): Source => ({
+    from: `place p, ${from(list, alias)}`,
+    run: `p.ids[array_position(p.ns, ${alias}.n)]`,
+    workspace: `p.workspaces[array_position(p.ns, ${alias}.n)]`,
+    where: `WHERE p.ids[array_position(p.ns, ${alias}.n)] IS NOT NULL`,
+  });
   return `
 WITH given AS MATERIALIZED (
   SELECT * FROM ${from('runs', 'g')}
 ), locked AS MATERIALIZED (
   SELECT g.*, r.workspace_id FROM given g JOIN runs r ON r.id = g.id AND r.seq = g.seq
   ORDER BY r.id FOR NO KEY UPDATE OF r ${waitForLocks ? '' : 'SKIP LOCKED'}
-), ${full ? created(from) : ''}won AS MATERIALIZED (
+), ${full ? `created AS (${createRuns(`given g JOIN ${from('starts', 's')} ON s.n = g.n`)}), ` : ''}won AS MATERIALIZED (
   SELECT n, id, workspace_id FROM locked${full ? ' UNION ALL SELECT g.n, c.id, c.workspace_id FROM given g JOIN created c ON c.id = g.id WHERE g.seq = 0' : ''}
 ), place AS MATERIALIZED (
   SELECT array_agg(n) AS ns, array_agg(id) AS ids, array_agg(workspace_id) AS workspaces FROM won
 ), changed AS (
-  UPDATE runs r SET
+  ${changeRuns('locked l WHERE r.id = l.id')}
+), opened_steps AS (
+  ${openSteps(own('newSteps', 's'))}
+), step_changes AS MATERIALIZED (
+  SELECT p.ids[array_position(p.ns, s.n)] AS run_id, s.*
+  FROM place p, ${from('steps', 's')}
+), changed_steps AS (
+  ${changeSteps('step_changes s', 's.run_id')}
+), ${full ? `opened_pauses AS (${openPauses(own('newPauses', 's'))}), closed_pauses AS (${closePauses(own('pauses', 's'))}), ` : ''}told AS (
+  ${tell(own('events', 'e'))}
+), ${full ? `sent AS (${send(own('deliveries', 's'))}), ` : ''}hooked AS (
+  ${hook('place p', 'ANY (p.workspaces)', { ...own('events', 'e'), from: from('events', 'e', HOOKED_COLUMNS), where: 'WHERE p.workspaces[array_position(p.ns, e.n)] = h.workspace_id' })}
+)
+SELECT array_to_string(ns, ' ') AS won, (SELECT string_agg(id::text, ' ') FROM ${full ? '(SELECT id FROM hooked UNION ALL SELECT id FROM sent) AS written' : 'hooked'}) AS deliveries
+FROM place`;
+}
+
+/**
+ * `$1` is the lease in ms, `$2` the run's id: the cells of the run come first, then those of its start, then its rows, list by list.
+ * Answers one row, or none. Steps are looked for by `$2` and not by what was won, so that the whole key is known beforehand.
+ */
+export function loneStatement(shape: LoneShape): string {
+  let count = 1;
+  const rows = (list: ListName, length: number, alias: string) => {
+    const columns = COLUMNS[list].slice(1);
+    const row = () => `(${columns.map(({ type }) => `$${++count}::${type}`).join(', ')})`;
+    const values = Array.from({ length }, row).join(', ');
+    return `(VALUES ${values}) AS ${alias}(${columns.map(({ name }) => name).join(', ')})`;
+  };
+  const own = (list: ListName, length: number, alias: string): Source => ({
+    from: `won p, ${rows(list, length, alias)}`,
+    run: '$2',
+    workspace: 'p.workspace_id',
+    where: '',
+  });
+  const run = rows('runs', 1, 'l');
+  const parts = [
+    shape.isStart
+      ? `won AS (${createRuns(`${run.replace(' AS l(', ' AS g(')}, ${rows('starts', 1, 's')}`)})`
+      : `won AS (${changeRuns(`${run} WHERE r.id = (SELECT o.id FROM runs o WHERE o.id = $2 AND o.seq = $3 FOR NO KEY UPDATE SKIP LOCKED)`)}
+                RETURNING r.id, r.workspace_id)`,
+  ];
+  if (shape.newSteps > 0) parts.push(`opened_steps AS (${openSteps(own('newSteps', shape.newSteps, 's'))})`);
+  if (shape.steps > 0) {
+    const { from } = own('steps', shape.steps, 's');
+    parts.push(`changed_steps AS (${changeSteps(from, '$2')})`);
+  }
+  const events = rows('events', shape.events, 'e');
+  const told: Source = { from: `won p, ${events}`, run: '$2', workspace: 'p.workspace_id', where: '' };
+  parts.push(`told AS (${tell(told)})`, `hooked AS (${hook('won p', 'p.workspace_id', { ...told, from: events })})`);
+  return `WITH ${parts.join(',\n')} SELECT '1' AS won, (SELECT string_agg(id::text, ' ') FROM hooked) AS deliveries FROM won`;
+}
+
+/** Where the rows of a list come from, and how they name their run. */
+interface Source {
+  from: string;
+  run: string;
+  workspace: string;
+  where: string;
+}
+
+const changeRuns = (from: string) => `UPDATE runs r SET
     seq = l.next_seq, status = l.status, open = l.open, visits = l.visits, step_runs = l.step_runs,
-    data = CASE WHEN l.patch IS NULL THEN r.data ELSE r.data || l.patch END,
+    data = CASE WHEN l.patch IS NULL THEN r.data WHEN jsonb_typeof(l.patch) = 'array' THEN l.patch -> 0 ELSE r.data || l.patch END,
     result = l.result, error = l.error, cancellation = l.cancellation, interrupted = l.interrupted,
     due_at = ${time('l.due_at')}, started_at = ${time('l.started_at')},
     finished_at = CASE WHEN l.finished THEN now() END
-  FROM locked l WHERE r.id = l.id
-), opened_steps AS (
+  FROM ${from}`;
+
+const createRuns = (from: string) => `
+  INSERT INTO runs (id, workspace_id, definition_id, version, status, seq, open, visits, step_runs, input, data, context,
+                    result, error, trigger, owner, origin, pod_id, replay_of, due_at, started_at, finished_at)
+  SELECT g.id, s.workspace_id, s.definition_id, s.version, g.status, g.next_seq, g.open, g.visits, g.step_runs, s.input,
+         s.data, s.context, g.result, g.error, s.trigger, s.owner, s.origin, s.pod_id, s.replay_of, ${time('g.due_at')}, ${time('g.started_at')},
+         CASE WHEN g.finished THEN now() END
+  FROM ${from}
+  WHERE s.revision IS NULL OR EXISTS (SELECT FROM definitions d WHERE d.id = s.definition_id AND d.revision = s.revision)
+  ON CONFLICT DO NOTHING RETURNING id, workspace_id
+`;
+
+const openSteps = ({ from, run, workspace, where }: Source) => `
   INSERT INTO step_runs (run_id, step_id, visit, workspace_id, seq, type, tool, status, attempt, fence, epoch, lost, input,
                          output, error, offered_at, due_at, lease_until, started_at, finished_at)
-  SELECT p.ids[array_position(p.ns, s.n)], s.step_id, s.visit, p.workspaces[array_position(p.ns, s.n)], s.seq, s.type, s.tool, s.status, coalesce(s.attempt, 1),
+  SELECT ${run}, s.step_id, s.visit, ${workspace}, s.seq, s.type, s.tool, s.status, coalesce(s.attempt, 1),
          coalesce(s.fence, 0), coalesce(s.epoch, 0), coalesce(s.lost, 0), s.input, s.output, s.error,
          CASE WHEN s.status = 'queued' THEN now() END, ${time('s.due_at')},
          CASE WHEN s.status = 'running' THEN now() + $1 * interval '1 ms' END,
          CASE WHEN s.status NOT IN ('pending', 'queued', 'cancelled') THEN now() - coalesce(s.ran_ms, 0) * interval '1 ms' END,
          CASE WHEN s.status IN ${FINISHED_STEP} THEN now() END
-  FROM place p, ${from('newSteps', 's')}
-  WHERE p.ids[array_position(p.ns, s.n)] IS NOT NULL
-), step_changes AS MATERIALIZED (
-  SELECT p.ids[array_position(p.ns, s.n)] AS run_id, s.*
-  FROM place p, ${from('steps', 's')}
-), changed_steps AS (
-  UPDATE step_runs t SET
+  FROM ${from} ${where}`;
+
+const changeSteps = (from: string, run: string) => `UPDATE step_runs t SET
     status = s.status, attempt = coalesce(s.attempt, 1), fence = coalesce(s.fence, 0), epoch = coalesce(s.epoch, 0),
     lost = coalesce(s.lost, 0),
     input = CASE WHEN s.input IS NOT NULL THEN s.input WHEN s.epoch > t.epoch THEN NULL ELSE t.input END,
@@ -69,54 +149,59 @@ WITH given AS MATERIALIZED (
     dispatch = t.dispatch + coalesce(s.redispatch, false)::int,
     offered_at = CASE WHEN s.redispatch THEN NULL WHEN s.status = 'queued' THEN now() ELSE t.offered_at END,
     lease_until = CASE WHEN s.status = 'running' THEN now() + $1 * interval '1 ms' END,
-    started_at = CASE WHEN t.started_at IS NULL AND s.status NOT IN ('pending', 'queued', 'cancelled')
+    started_at = CASE WHEN t.started_at IS NULL AND s.status NOT IN ('pending', 'queued', 'cancelled', 'undone')
                       THEN now() - coalesce(s.ran_ms, 0) * interval '1 ms' ELSE t.started_at END,
-    finished_at = CASE WHEN s.status IN ${FINISHED_STEP} THEN now() END
-  FROM step_changes s WHERE t.run_id = s.run_id AND t.step_id = s.step_id AND t.visit = s.visit
-), ${full ? pauses(from) : ''}told AS (
-  INSERT INTO events (run_id, seq, type, step_id, visit, actor, data, command_id)
-  SELECT p.ids[array_position(p.ns, e.n)], e.seq, e.type, e.step_id, e.visit, e.actor, e.data, e.command_id
-  FROM place p, ${from('events', 'e')}
-  WHERE p.ids[array_position(p.ns, e.n)] IS NOT NULL
-)
-SELECT array_to_string(ns, ' ') AS won FROM place`;
-}
+    finished_at = CASE WHEN s.status IN ${FINISHED_STEP} THEN coalesce(t.finished_at, now()) END
+  FROM ${from} WHERE t.run_id = ${run} AND t.step_id = s.step_id AND t.visit = s.visit`;
 
-type From = (list: ListName, alias: string) => string;
+const openPauses = ({ from, run, workspace, where }: Source) => `
+  INSERT INTO pauses (id, run_id, workspace_id, step_id, visit, type, status, spec, due_at, answer, answered_by, command_id, closed_at)
+  SELECT s.id, ${run}, ${workspace}, s.step_id, s.visit, s.spec ->> 'type', s.status, s.spec, ${time('s.due_at')},
+         s.answer, s.answered_by, s.command_id, CASE WHEN s.status <> 'open' THEN now() END
+  FROM ${from} ${where}`;
+
+const closePauses = ({ from, run }: Source) => `
+  UPDATE pauses t SET status = s.status, answer = s.answer, answered_by = s.answered_by, command_id = s.command_id,
+                      closed_at = now()
+  FROM ${from} WHERE t.id = s.id AND ${run} IS NOT NULL`;
+
+const tell = ({ from, run, where }: Source) => `
+  INSERT INTO events (run_id, seq, type, step_id, visit, actor, data, command_id)
+  SELECT ${run}, e.seq, e.type, e.step_id, e.visit, e.actor, e.data, e.command_id FROM ${from} ${where}`;
+
+const send = ({ from, run, workspace, where }: Source) => `
+  INSERT INTO deliveries (id, workspace_id, run_id, step_id, visit, event, spec, message_id, endpoint, next_at)
+  SELECT s.id, ${workspace}, ${run}, s.step_id, s.visit, 'callback', s.spec,
+         format('hp_%s_%s_%s_%s', ${run}, s.step_id, s.visit, s.epoch), s.endpoint, now() + $1 * interval '1 ms'
+  FROM ${from} ${where} RETURNING id`;
+
+const HOOKED_COLUMNS = ['n', 'seq', 'type', 'data'];
+
+const hook = (won: string, workspaces: string, { from, run, where }: Source) => `
+  INSERT INTO deliveries (workspace_id, run_id, webhook_id, event, seq, endpoint, next_at)
+  SELECT h.workspace_id, ${run}, h.webhook_id, h.event, e.seq, h.webhook_id::text, now() + $1 * interval '1 ms'
+  FROM ${won} JOIN webhook_subscriptions h ON h.workspace_id = ${workspaces}, LATERAL (
+    SELECT * FROM ${from} WHERE e.type = h.type AND (h.condition IS NULL OR e.data @@ h.condition) OFFSET 0
+  ) e ${where} RETURNING id`;
+
+/** `only`: of the list's columns, when they are not all needed. */
+type From = (list: ListName, alias: string, only?: readonly string[]) => string;
 
 /** `unnest($2::int[], …) AS alias(n, …)` of a list; its parameters follow those of the lists before it. */
 function listSources(full: boolean): From {
-  const sources = new Map<ListName, (alias: string) => string>();
+  const sources = new Map<ListName, { name: string; parameter: string }[]>();
   let count = 1;
   for (const list of listsOf(full)) {
     const before = count + 1;
-    const parameters = COLUMNS[list].map(({ type }, index) => `$${before + index}::${type}[]`).join(', ');
-    const names = COLUMNS[list].map(({ name }) => name).join(', ');
-    sources.set(list, (alias) => `unnest(${parameters}) AS ${alias}(${names})`);
+    sources.set(
+      list,
+      COLUMNS[list].map(({ name, type }, index) => ({ name, parameter: `$${before + index}::${type}[]` })),
+    );
     count += COLUMNS[list].length;
   }
-  return (list, alias) => sources.get(list)!(alias);
+  return (list, alias, only) => {
+    const columns = sources.get(list)!.filter(({ name }) => only?.includes(name) ?? true);
+    const parameters = columns.map(({ parameter }) => parameter).join(', ');
+    return `unnest(${parameters}) AS ${alias}(${columns.map(({ name }) => name).join(', ')})`;
+  };
 }
-
-const created = (from: From) => `created AS (
-  INSERT INTO runs (id, workspace_id, definition_id, version, status, seq, open, visits, step_runs, input, data, context,
-                    result, error, trigger, owner, origin, started_at, finished_at)
-  SELECT g.id, s.workspace_id, s.definition_id, s.version, g.status, g.next_seq, g.open, g.visits, g.step_runs, s.input,
-         s.data, s.context, g.result, g.error, s.trigger, s.owner, s.origin, ${time('g.started_at')},
-         CASE WHEN g.finished THEN now() END
-  FROM given g JOIN ${from('starts', 's')} ON s.n = g.n
-  ON CONFLICT DO NOTHING RETURNING id, workspace_id
-), `;
-
-const pauses = (from: From) => `opened_pauses AS (
-  INSERT INTO pauses (id, run_id, workspace_id, step_id, visit, type, status, spec, due_at, answer, answered_by, command_id, closed_at)
-  SELECT s.id, p.ids[array_position(p.ns, s.n)], p.workspaces[array_position(p.ns, s.n)], s.step_id, s.visit, s.spec ->> 'type', s.status, s.spec, ${time('s.due_at')},
-         s.answer, s.answered_by, s.command_id, CASE WHEN s.status <> 'open' THEN now() END
-  FROM place p, ${from('newPauses', 's')}
-  WHERE p.ids[array_position(p.ns, s.n)] IS NOT NULL
-), closed_pauses AS (
-  UPDATE pauses t SET status = s.status, answer = s.answer, answered_by = s.answered_by, command_id = s.command_id,
-                      closed_at = now()
-  FROM place p, ${from('pauses', 's')}
-  WHERE t.id = s.id AND p.ids[array_position(p.ns, s.n)] IS NOT NULL
-), `;

@@ -10,8 +10,16 @@
 //   not there is sent again with the same expected sequence number, so it can only ever apply once.
 
 import pg from 'pg';
-import { type Change, type EncodedChange, encodeBatch, encodeChange } from './commit-rows.ts';
-import { commitStatement } from './commit-statement.ts';
+import {
+  type Change,
+  type EncodedChange,
+  encodeBatch,
+  encodeChange,
+  encodeLone,
+  type LoneShape,
+  loneShapeOf,
+} from './commit-rows.ts';
+import { batchStatement, loneStatement } from './commit-statement.ts';
 import { isAmbiguous, isPoison, isTransient } from './db.ts';
 
 export type Committed = 'committed' | 'stale';
@@ -19,6 +27,8 @@ export type Committed = 'committed' | 'stale';
 export interface Committer {
   /** Resolves once the change is known to be durable or refused; keeps trying through outages until `deadline` (epoch ms). */
   commit(change: Change, deadline: number): Promise<Committed>;
+  /** Whether the next change goes at once and alone. */
+  readonly isIdle: boolean;
   /** Runs `work` with the run's row locked, for a run that others keep changing first; what `work` answers counts once this resolves. */
   locked<Result>(
     runId: string,
@@ -32,12 +42,15 @@ export interface CommitterOptions {
   leaseMs: number;
   name: string;
   onBatch(size: number): void;
+  /** Told of deliveries that a commit has written; they are rows, so forgetting one costs a sweep. */
+  onDeliveries?(ids: string[]): void;
   onError(error: Error): void;
 }
 
-/** What the statement answers: places from 1, separated by blanks; null when nothing was written. */
+/** What the statement answers: places from 1, and ids, separated by blanks; null, or no row, when nothing was written. */
 interface Written {
   won: string | null;
+  deliveries: string | null;
 }
 
 interface Waiting {
@@ -71,7 +84,8 @@ const PINNED = [
   'timezone=UTC',
 ];
 
-export function createCommitter({ url, leaseMs, name, onBatch, onError }: CommitterOptions): Committer {
+export function createCommitter(options: CommitterOptions): Committer {
+  const { url, leaseMs, name, onBatch, onDeliveries, onError } = options;
   const pool = new pg.Pool({
     connectionString: url,
     application_name: `${name} commit`,
@@ -166,10 +180,9 @@ export function createCommitter({ url, leaseMs, name, onBatch, onError }: Commit
 
   /** The indexes of what was written. */
   async function run(client: pg.Pool | pg.PoolClient, batch: Waiting[], waitForLocks = false): Promise<Set<number>> {
-    const encoded = batch.map((item) => item.encoded);
-    const { name, text, full } = waitForLocks ? ALONE : encoded.some((change) => change.isRare) ? FULL : LEAN;
-    const { rows } = await client.query<Written>({ name, text, values: encodeBatch(encoded, leaseMs, full) });
-    const won = rows[0]!.won;
+    const { rows } = await client.query<Written>(describe(batch, leaseMs, waitForLocks));
+    const { won, deliveries } = rows[0] ?? NOTHING;
+    if (deliveries !== null) onDeliveries?.(deliveries.split(' '));
     return new Set(won === null ? [] : won.split(' ').map((place) => Number(place) - 1));
   }
 
@@ -197,6 +210,9 @@ export function createCommitter({ url, leaseMs, name, onBatch, onError }: Commit
   }
 
   return {
+    get isIdle() {
+      return inFlight === 0 && queue.length === 0 && lastSize <= 1;
+    },
     commit(change, deadline) {
       return new Promise((resolve, reject) => {
         queue.push({ change, encoded: encodeChange(change), deadline, doubtful: false, resolve, reject });
@@ -231,9 +247,31 @@ export function createCommitter({ url, leaseMs, name, onBatch, onError }: Commit
   };
 }
 
-const LEAN = { name: 'commit', text: commitStatement({ full: false, waitForLocks: false }), full: false };
-const FULL = { name: 'commit-full', text: commitStatement({ full: true, waitForLocks: false }), full: true };
-const ALONE = { name: 'commit-alone', text: commitStatement({ full: true, waitForLocks: true }), full: true };
+const NOTHING: Written = { won: null, deliveries: null };
+const LEAN = { name: 'commit', text: batchStatement({ full: false, waitForLocks: false }), full: false };
+const FULL = { name: 'commit-full', text: batchStatement({ full: true, waitForLocks: false }), full: true };
+const LOCKED = { name: 'commit-locked', text: batchStatement({ full: true, waitForLocks: true }), full: true };
+
+/** The prepared statement for these changes, with its arguments. */
+function describe(batch: Waiting[], leaseMs: number, waitForLocks: boolean): pg.QueryConfig {
+  const encoded = batch.map((item) => item.encoded);
+  const shape = batch.length === 1 && !waitForLocks ? loneShapeOf(encoded[0]!) : null;
+  if (shape) return { ...findLone(shape), values: encodeLone(encoded[0]!, leaseMs) };
+  const { name, text, full } = waitForLocks ? LOCKED : encoded.some((change) => change.isRare) ? FULL : LEAN;
+  return { name, text, values: encodeBatch(encoded, leaseMs, full) };
+}
+
+const loneTexts = new Map<string, string>();
+
+function findLone(shape: LoneShape): { name: string; text: string } {
+  const name = `commit-${shape.isStart ? 'start' : 'lone'}-${shape.newSteps}-${shape.steps}-${shape.events}`;
+  let text = loneTexts.get(name);
+  if (text === undefined) {
+    text = loneStatement(shape);
+    loneTexts.set(name, text);
+  }
+  return { name, text };
+}
 
 function takeBatch(queue: Waiting[]): Waiting[] {
   let bytes = 0;

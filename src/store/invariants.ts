@@ -136,12 +136,27 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     id: 'I15',
-    says: 'what belongs to a run is in the run’s workspace, and so is its definition',
+    says: 'what belongs to a run is in the run’s workspace, and so is its definition, in the run’s pod',
     sql: `SELECT r.id AS run_id, format('%s is in another workspace', o.what) AS detail FROM runs r JOIN (
             SELECT run_id, workspace_id, 'step run ' || step_id AS what FROM step_runs
             UNION ALL SELECT run_id, workspace_id, 'pause of ' || step_id FROM pauses
             UNION ALL SELECT r.id, d.workspace_id, 'the definition' FROM runs r JOIN definitions d ON d.id = r.definition_id
-          ) o ON o.run_id = r.id WHERE o.workspace_id <> r.workspace_id`,
+          ) o ON o.run_id = r.id WHERE o.workspace_id <> r.workspace_id
+          UNION ALL SELECT r.id, 'its definition is in another pod' FROM runs r JOIN definitions d ON d.id = r.definition_id
+          WHERE d.pod_id <> r.pod_id`,
+  },
+  {
+    // Not of GUARANTEES: what CHECKs would say, if these tables could afford any (migrations/20261122001900).
+    id: 'C1',
+    says: 'a status is a known word and agrees with the times beside it, and numbers count from 1',
+    sql: `SELECT id AS run_id, format('%s, finished %s, seq %s', status, finished_at, seq) AS detail FROM runs
+          WHERE status NOT IN ('queued', 'running', 'waiting', 'held', 'completed', 'failed', 'cancelled') OR seq < 1
+             OR (finished_at IS NOT NULL) <> (status IN ('completed', 'failed', 'cancelled'))
+          UNION ALL
+          SELECT run_id, format('%s (visit %s) is %s, leased until %s, finished %s', step_id, visit, status, lease_until, finished_at) FROM step_runs
+          WHERE status NOT IN ${OPEN} AND status NOT IN ('completed', 'failed', 'undone', 'cancelled') OR visit < 1
+             OR (lease_until IS NOT NULL) <> (status = 'running')
+             OR (finished_at IS NOT NULL) <> (status IN ('completed', 'failed', 'undone', 'cancelled'))`,
   },
 ];
 

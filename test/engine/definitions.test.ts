@@ -9,7 +9,7 @@ import { publishDefinition } from '../../src/engine/publish-definition.ts';
 import { updateDefinition } from '../../src/engine/update-definition.ts';
 import { findDefinition, listVersions } from '../../src/store/definitions.ts';
 import { ask, edges, tool } from '../support/steps.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { createWorld, openEngine, type World } from '../support/world.ts';
 
 describe('verbs on workflows', () => {
   let world: World;
@@ -32,6 +32,27 @@ describe('verbs on workflows', () => {
       () => 'done',
       (error: AppError) => error.code,
     );
+
+  it('a start takes the workflow as it is, whatever this process remembers of it', async () => {
+    const other = await openEngine(world.environment);
+    try {
+      const elsewhere = { ...request() };
+      const versionOf = async () => {
+        const runId = await world.start(workflow);
+        const { rows } = await world.db.pool.query('SELECT version FROM runs WHERE id = $1', [runId]);
+        return rows[0].version;
+      };
+      expect(await versionOf()).to.equal(1);
+      await updateDefinition(other.engine, { ...elsewhere, changes: { description: 'newer' } });
+      expect(await versionOf()).to.equal(2);
+      await archiveDefinition(other.engine, elsewhere);
+      expect(await codeOf(world.start(workflow))).to.equal('workflow_archived');
+      await unarchiveDefinition(other.engine, elsewhere);
+      expect(await versionOf()).to.equal(2);
+    } finally {
+      await other.close();
+    }
+  });
 
   it('an update whose answer was lost is made once, and answered also when it would be refused by now', async () => {
     const named = { requestId: randomUUID(), expected: 1 };
@@ -64,7 +85,7 @@ describe('verbs on workflows', () => {
     };
     await world.db.pool.query('UPDATE definition_versions SET body = $1 WHERE definition_id = $2', [body, workflow]);
     expect(await codeOf(update({ changes: { description: 'x' } }))).to.equal('invalid_definition');
-    expect(await publishDefinition(world.engine, request())).to.deep.equal({ id: workflow, version: 1 });
+    expect(await publishDefinition(world.engine, request())).to.deep.equal({ id: workflow });
     expect(await codeOf(archiveDefinition(world.engine, request()))).to.equal('done');
   });
 

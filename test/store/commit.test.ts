@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { v7 as newId } from 'uuid';
 import type { Command } from '../../src/core/commands.ts';
-import type { Decision } from '../../src/core/draft.ts';
+import type { Decision } from '../../src/core/decision.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import type { RunState } from '../../src/core/run.ts';
 import { decide, decideStart } from '../../src/core/transition.ts';
@@ -14,8 +14,8 @@ import { checkInvariants } from '../support/invariants.ts';
 import { startProxy, type TestProxy } from '../support/proxy.ts';
 import { createWorld, openEngine, type World } from '../support/world.ts';
 
-/** The statements that write: `commit` and `commit-alone`, by the name that a Bind message carries. */
-const COMMIT = /\0commit(-alone)?\0/;
+/** The statements that write, for batches and for lone decisions, by the name that a Bind message carries. */
+const COMMIT = /\0commit(-[a-z0-9-]+)?\0/;
 const PATIENCE_MS = 20_000;
 
 describe('the group commit', () => {
@@ -55,7 +55,7 @@ describe('the group commit', () => {
     return {
       decision: decideStart(plan, run, context()),
       expectedSeq: 0,
-      start: { trigger: 'api', owner: 'tester', origin },
+      start: { trigger: 'api', owner: 'tester', podId: world.actor.workspaceId, origin, revision: null },
     };
   }
 
@@ -80,6 +80,69 @@ describe('the group commit', () => {
     await startMany(open({ onBatch: (size) => sizes.push(size) }), 100);
     expect(sizes).to.deep.equal([1, 64, 35]);
   });
+
+  it('writes the same rows for a decision that goes alone as for one of a batch', async () => {
+    const committer = open();
+    const alone = (change: Change) => committer.commit(change, soon());
+    // The first goes at once; those that come while it is under way go together.
+    const inBatch = async (change: Change) =>
+      (await Promise.all([startOf(), change, startOf()].map((one) => committer.commit(one, soon()))))[1];
+    const error = { code: 'x', message: 'tried', retryable: true, definite: true };
+    const story: (Command | ((state: RunState) => Command))[] = [
+      claim,
+      { type: 'fail-attempt', step: 'a', visit: 1, fence: 1, error, random: 0 },
+      { type: 'hold', reason: 'look' },
+      { type: 'release' },
+      claim,
+      ({ open }) => ({ type: 'complete', step: 'a', visit: 1, fence: open[0]!.fence, output: { x: 1 }, ranMs: 3 }),
+    ];
+    const told: unknown[] = [];
+    for (const commit of [alone, inBatch]) {
+      const start = startOf();
+      let { state } = start.decision;
+      expect(await commit(start)).to.equal('committed');
+      for (const [minutes, next] of story.entries()) {
+        const command = typeof next === 'function' ? next(state) : next;
+        const later = { ...context(), now: Date.now() + 60_000 * minutes };
+        const verdict = decide(plan, state, command, later);
+        if (verdict.kind !== 'accepted') throw new Error(`${command.type} was not accepted`);
+        expect(await commit({ decision: verdict.decision, expectedSeq: state.seq })).to.equal('committed');
+        state = verdict.decision.state;
+      }
+      told.push(await readRows(state.id));
+    }
+    expect(told[0]).to.deep.equal(told[1]);
+    const [moved] = await startMany(committer, 1);
+    expect(await alone({ ...changeOf(moved!, claim), expectedSeq: 7 })).to.equal('stale');
+  });
+
+  /** Every column of a run's rows; ids and moments as whether they are there. */
+  async function readRows(runId: string): Promise<unknown> {
+    const read = (table: string, key: string, order: string) =>
+      world.db.pool.query<Record<string, unknown>>(`SELECT * FROM ${table} WHERE ${key} = $1 ORDER BY ${order}`, [
+        runId,
+      ]);
+    const found = await Promise.all([
+      read('runs', 'id', 'id'),
+      read('step_runs', 'run_id', 'seq'),
+      read('events', 'run_id', 'seq'),
+    ]);
+    const varies = /(^|_)(id|at|until)$/;
+    return found.map(({ rows }) =>
+      rows.map((row) =>
+        Object.fromEntries(
+          Object.entries(row).map(([column, value]) => [
+            column,
+            varies.test(column) && column !== 'step_id' ? value !== null : withoutMoments(value),
+          ]),
+        ),
+      ),
+    );
+  }
+
+  function withoutMoments(value: unknown): unknown {
+    return JSON.parse(JSON.stringify(value ?? null).replace(/\d{13}(\.\d+)?/g, '0'));
+  }
 
   it('lets exactly one of two committers win each run, without a deadlock, when their batches overlap in opposite order', async () => {
     const [one, two] = [open(), open()];

@@ -102,10 +102,18 @@ describe('the invariant checker (GUARANTEES §5)', () => {
       'a lease that nobody took away',
       () => `UPDATE step_runs SET status = 'running', lease_until = now() - interval '6 s' WHERE run_id = '${queued}'`,
     ],
+    ['I15', 'a run in another pod than its workflow', () => `UPDATE runs SET pod_id = id WHERE id = '${done}'`],
     [
       'I15',
       'a step run in another workspace',
       () => `UPDATE step_runs SET workspace_id = gen_random_uuid() WHERE run_id = '${queued}'`,
+    ],
+    ['C1', 'a status that is no word', () => `UPDATE runs SET status = 'paused' WHERE id = '${paused}'`],
+    ['C1', 'a run that ended at no time', () => `UPDATE runs SET finished_at = NULL WHERE id = '${done}'`],
+    [
+      'C1',
+      'a lease of a step run that waits',
+      () => `UPDATE step_runs SET lease_until = now() WHERE run_id = '${paused}'`,
     ],
   ];
   for (const [id, what, sql] of cases)
