@@ -1,6 +1,7 @@
 // Commands that name a step run: claiming it, what its handler made of it, a lease that ran out, a timer. Whoever brings a
 // result shows the fence of the claim it was made under; a late one is refused.
 
+import { stopWaiting } from './clocks.ts';
 import type { Command, Work } from './commands.ts';
 import { LIMITS } from './definition.ts';
 import type { Draft } from './draft.ts';
@@ -10,7 +11,7 @@ import { type Refusal, refuse, type Verdict } from './refusal.ts';
 import { completeStep, failStep, settleStep } from './routing.ts';
 import type { OpenStep, StepRef } from './run.ts';
 import { apply, applyUnlessRefused, settleStatus } from './settling.ts';
-import { wakeStep } from './waits.ts';
+import { settleCallback, wakeStep } from './waits.ts';
 
 /** Does what the command asks of its step run, or says why not: `step_not_open`, `claim_lost`, `not_due`. */
 export function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Verdict | null {
@@ -47,6 +48,8 @@ export function actOnStep(draft: Draft, command: Extract<Command, StepRef>): Ver
       return null;
     case 'wake':
       return applyUnlessRefused(draft, wakeStep(draft, open));
+    case 'settle-callback':
+      return applyUnlessRefused(draft, settleCallback(draft, open, command));
   }
 }
 
@@ -61,9 +64,11 @@ function failAttempt(
   // What a handler asks for is only as good as its author: NaN, below zero and beyond a year are no due times.
   const delayMs = asked >= 0 ? Math.min(asked, LIMITS.delayMs) : retryDelayMs(step.retry, open.attempt, random);
   const inBudget = step.retry.budgetMs === undefined || now + delayMs - (open.since ?? now) <= step.retry.budgetMs;
+  const inTime = open.until === undefined || now + delayMs < open.until;
+  const isPermanent = !error.retryable || step.retry.nonRetryable.includes(error.code);
   const stopping = draft.state.cancellation?.stage === 'stopping';
   const detail = { code: error.code, message: error.message, attempt: open.attempt };
-  if (!error.retryable || open.attempt >= step.retry.attempts || !inBudget || stopping) {
+  if (isPermanent || open.attempt >= step.retry.attempts || !inBudget || !inTime || stopping) {
     apply(draft, () => {
       draft.event('attempt.failed', open, detail);
       failStep(
@@ -127,7 +132,7 @@ function findNotReady(draft: Draft, open: OpenStep): Refusal | null {
 }
 
 function withoutDue({ dueAt: _dueAt, ...open }: OpenStep): OpenStep {
-  return open;
+  return open.queueUntil === undefined ? open : stopWaiting(open);
 }
 
 /** Delay before the attempt after `attempt`, in ms: exponential, capped, then moved by up to ± `jitter` of itself. */

@@ -2,7 +2,8 @@
 // core/transition.ts.
 
 import type { Json, JsonObject } from './json.ts';
-import type { RunStatus, StepRef } from './run.ts';
+import type { RunError, RunStatus, StepRef } from './run.ts';
+import type { Fold, RestoredData } from './snapshots.ts';
 import type { AnswerRequest } from './waits.ts';
 
 /** A failed attempt, as its worker saw it. */
@@ -18,6 +19,9 @@ export interface AttemptError {
 
 /** The work that a result comes from: under a claim, or without one (pure steps), and then for that attempt only. */
 export type Work = { fence: number } | { fence: null; attempt: number };
+
+/** What came of something that was sent outside: the receiver's answer, or why there will be none. */
+export type CallbackResult = { output: Json } | { error: Pick<RunError, 'code' | 'message'> };
 
 /** Durations in milliseconds. */
 export type Command =
@@ -39,11 +43,14 @@ export type Command =
     } & StepRef)
   | ({ type: 'settle' } & StepRef)
   | ({ type: 'wake' } & StepRef)
+  | ({ type: 'settle-callback'; deliveryId: string; result: CallbackResult } & StepRef)
   | ({ type: 'answer' } & AnswerRequest)
   | { type: 'expire-run' }
   | { type: 'hold'; reason?: string }
   | { type: 'release'; reason?: string }
   | { type: 'retry'; reason?: string }
+  /** To a snapshot as it was folded with the run's last event, and what its outputs come to. */
+  | { type: 'rollback'; fold: Fold; restored: RestoredData; reason?: string }
   | { type: 'cancel'; reason?: string }
   | { type: 'terminate'; reason?: string };
 
@@ -70,6 +77,7 @@ export const ACCEPTS: Readonly<Record<CommandType, Accepts>> = {
   'expire-lease': WHILE_ACTIVE,
   settle: { ...WHILE_ACTIVE, held: 'refused' },
   wake: { ...WHILE_ACTIVE, held: 'refused' },
+  'settle-callback': WHILE_ACTIVE,
   answer: WHILE_ACTIVE,
   'expire-run': WHILE_ACTIVE,
   hold: { ...WHILE_ACTIVE, held: 'already' },
@@ -80,6 +88,15 @@ export const ACCEPTS: Readonly<Record<CommandType, Accepts>> = {
     waiting: 'refused',
     held: 'refused',
     completed: 'refused',
+    failed: 'accept',
+    cancelled: 'accept',
+  },
+  rollback: {
+    queued: 'refused',
+    running: 'refused',
+    waiting: 'refused',
+    held: 'accept',
+    completed: 'accept',
     failed: 'accept',
     cancelled: 'accept',
   },

@@ -1,12 +1,14 @@
 // Commands that an operator gives about a whole run: hold, release, retry, cancel, terminate, and the end of a cancellation's
 // patience. What becomes of its steps is told by holding.ts, reopening.ts and endings.ts.
 
+import { deadlineFrom, dueTimeOf } from './clocks.ts';
+import { failOverdueRun, failOverdueSteps } from './deadlines.ts';
 import { LIMITS } from './definition.ts';
 import type { Draft } from './draft.ts';
 import { cancelRun, closeAll } from './endings.ts';
 import { letGoOn, putBack } from './holding.ts';
 import { refuse, type Verdict } from './refusal.ts';
-import { reopenAll } from './reopening.ts';
+import { reopenAll, reopenVisit } from './reopening.ts';
 import type { RunState } from './run.ts';
 import { apply, settleStatus } from './settling.ts';
 
@@ -39,13 +41,16 @@ export function retry(draft: Draft, reason: string | undefined): null {
   const { state } = draft;
   const interrupted = state.interrupted ?? [];
   // Any status that is not over will do: how the run stands is settled once its steps are open again.
-  const anew: Partial<RunState> = { status: 'running', error: null, cancellation: null, interrupted: null };
+  const deadlineAt = deadlineFrom(draft.plan, draft.context);
+  const retries = state.retries + 1;
+  const over = { error: null, cancellation: null, interrupted: null };
+  const anew: Partial<RunState> = { status: 'running', ...over, deadlineAt, retries };
   Object.assign(state, anew);
   apply(
     draft,
     () => {
       draft.event('run.retried', null, reason === undefined ? undefined : { reason });
-      reopenAll(draft, interrupted);
+      reopenAll(draft, interrupted, reopenVisit);
     },
     false,
   );
@@ -77,14 +82,17 @@ export function terminate(draft: Draft, reason: string | undefined): null {
   return null;
 }
 
-/** The time that a cancellation leaves to running steps is over. */
+/** What the run is due for: the patience of its cancellation is over, its deadline, or that of one of its steps. */
 export function expireRun(draft: Draft): Verdict | null {
-  const { cancellation } = draft.state;
-  if (!cancellation?.stage || cancellation.dueAt === undefined) return refuse('not_due', 'The run waits for no time');
-  if (cancellation.dueAt > draft.context.now) return refuse('not_due', 'The cancellation is not due yet');
+  const { deadlineAt } = draft.state;
+  const due = dueTimeOf(draft.state);
+  if (due === null || due > draft.context.now) return refuse('not_due', 'The run is not due for anything yet');
   apply(draft, () => {
-    draft.event('run.cancel_expired');
-    closeAll(draft);
+    if (draft.state.cancellation?.stage) {
+      draft.event('run.cancel_expired');
+      closeAll(draft);
+    } else if (deadlineAt !== null && deadlineAt <= draft.context.now) failOverdueRun(draft);
+    else failOverdueSteps(draft);
   });
   return null;
 }

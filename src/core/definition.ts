@@ -15,6 +15,8 @@ export interface Definition {
   output?: Json;
   /** A working step that runs, alone, when a run is cancelled. */
   onCancel?: string;
+  /** Within which a run must be done, from its start, pauses and holds included; a retry or a rollback counts anew. */
+  deadlineMs?: number;
   defaults?: { retry?: RetryPolicy; timeoutMs?: number };
   [extension: `x-${string}`]: Json;
 }
@@ -28,7 +30,12 @@ export interface Step {
   /** Puts the output under this key of `data`. */
   outputKey?: string;
   retry?: RetryPolicy;
+  /** Of one attempt. */
   timeoutMs?: number;
+  /** Within which a worker must take it, each time that it waits for one. */
+  queueTimeoutMs?: number;
+  /** Within which it must be done, from when it is first queued, over all attempts and what is between them. */
+  deadlineMs?: number;
   /** Go when every branch has arrived (default), or at the first arrival. */
   join?: 'all' | 'any';
   /** Follow every edge that applies (default), or only the first. */
@@ -57,6 +64,8 @@ export interface RetryPolicy {
   jitter?: number;
   /** No retry is started that would begin later than this after the visit was first queued. */
   budgetMs?: number;
+  /** Codes of errors that no attempt is made after. */
+  nonRetryable?: string[];
 }
 
 /** The definition with the keys of `changes` in place of its own; `null` takes a key away. Not validated. */
@@ -71,6 +80,7 @@ export const DEFAULT_RETRY: Required<Omit<RetryPolicy, 'budgetMs'>> = {
   factor: 2,
   maxDelayMs: 30_000,
   jitter: 0.25,
+  nonRetryable: [],
 };
 export const DEFAULT_STEP_TIMEOUT_MS = 300_000;
 export const DEFAULT_MAX_VISITS = 1_000;
@@ -86,6 +96,9 @@ export const LIMITS = {
   delayMs: 31_536_000_000,
   cancelGraceMs: 30_000,
 } as const;
+
+/** The type of step that ends a run. */
+export const END_FLOW = 'end-flow';
 
 export const STEP_ID = /^[A-Za-z0-9_-]{1,64}$/;
 /** Ids that are property names of every object: refused by name, so no lookup by id can find a prototype. */

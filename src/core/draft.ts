@@ -1,67 +1,14 @@
 // A decision in the making: a copy of the run's state, and what changes about it. Everything that a transition does to a
 // run goes through `open`, `move`, `close` and `event`, so rows, events and marking cannot tell different stories.
 
-import { type EventData, type EventType, packMark, type RunEvent } from './events.ts';
+import type { Decision, DecisionContext, DeliveryRow, PauseRow, StepResult, StepRow } from './decision.ts';
+import { type ClosedMark, type EventData, type EventType, packMark, type RunEvent } from './events.ts';
 import type { Scope } from './expression.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Plan, PlanStep } from './plan.ts';
-import type { Actor, OpenStep, RunError, RunState, StepRef, StepRunStatus } from './run.ts';
-import type { Answer, PauseSpec } from './step-type.ts';
-
-/** What a decision is given beside state and command: time (epoch ms by Postgres' clock) and fresh ids are arguments. */
-export interface DecisionContext {
-  now: number;
-  actor: Actor;
-  /** Stands on the decision's first event, so that a lost reply can be told from a lost commit. */
-  commandId: string;
-  newId(): string;
-}
-
-/** A step run as it is to be stored. `undefined` leaves a column as it is. */
-export interface StepRow extends StepRef {
-  isNew: boolean;
-  /** Number of the event that opened it. */
-  seq: number;
-  type: string;
-  tool: string | null;
-  status: StepRunStatus;
-  attempt: number;
-  fence: number;
-  epoch: number;
-  lost: number;
-  dueAt: number | null;
-  input?: JsonObject | null;
-  output?: Json;
-  error?: RunError | null;
-  /** How long the handler ran, where claim and completion are one commit. */
-  ranMs?: number;
-  /** A job made before must not be used again: the next one gets a new dispatch number. */
-  redispatch: boolean;
-}
-
-export interface PauseRow extends StepRef {
-  id: string;
-  isNew: boolean;
-  status: 'open' | 'answered' | 'expired' | 'cancelled';
-  spec?: PauseSpec;
-  dueAt?: number;
-  answer?: Answer;
-  answeredBy?: string;
-}
-
-/** Everything one or more commands change, to be committed as a whole. */
-export interface Decision {
-  commandId: string;
-  state: RunState;
-  events: RunEvent[];
-  steps: StepRow[];
-  pauses: PauseRow[];
-  /** Keys of `data` that changed, with their new values. */
-  dataPatch: JsonObject | null;
-}
-
-/** What a step run leaves behind. */
-export type StepResult = Pick<StepRow, 'input' | 'output' | 'error' | 'ranMs'>;
+import { isSame, keyOf, type OpenStep, type RunError, type RunState, type StepRef, type StepRunStatus } from './run.ts';
+import type { RestoredData } from './snapshots.ts';
+import { countOf } from './visits.ts';
 
 /** A step run that the decision has touched. */
 interface Touched {
@@ -70,6 +17,8 @@ interface Touched {
   /** How the event that is being told names it so far. */
   told: 'opened' | 'moved' | null;
 }
+
+const ROLLED_BACK: RunError = { code: 'rolled_back', message: 'The run was rolled back before the step was over' };
 
 /** From how many on they are found by an index. */
 const MANY = 16;
@@ -86,13 +35,19 @@ export class Draft {
   isHeld: boolean;
   /** Steps settled inside this decision. */
   settled = 0;
+  /** Whether `state.visits` is this decision's own, and no more that of the state it began with. */
+  #ownsVisits = false;
   readonly #events: RunEvent[] = [];
   readonly #touched: Touched[] = [];
   #index: Map<string, Touched> | null = null;
+  /** In `open`, of the step run that was last looked for. */
+  #place = 0;
   /** What the last event has opened and moved, those closed since among them. */
   #telling: Touched[] = [];
   #pauses: Map<string, PauseRow> | null = null;
+  #deliveries: DeliveryRow[] = [];
   #dataPatch: JsonObject | null = null;
+  #rewritesData = false;
 
   constructor(plan: Plan, state: RunState, context: DecisionContext) {
     this.plan = plan;
@@ -117,13 +72,25 @@ export class Draft {
   }
 
   findOpen(ref: StepRef): OpenStep | undefined {
-    return this.open.find((open) => isSame(open, ref));
+    return this.open[this.#findPlace(ref)];
   }
 
   #placeOf(ref: StepRef): number {
-    const place = this.open.findIndex((open) => isSame(open, ref));
+    const place = this.#findPlace(ref);
     if (place < 0) throw new Error(`The step run ${keyOf(ref)} is not open`);
     return place;
+  }
+
+  /** -1 when it is not open. Looks on from where the last one was: what changes many goes through them in their order. */
+  #findPlace(ref: StepRef): number {
+    const { length } = this.open;
+    for (let step = 0; step < length; step++) {
+      const place = (this.#place + step) % length;
+      if (!isSame(this.open[place]!, ref)) continue;
+      this.#place = place;
+      return place;
+    }
+    return -1;
   }
 
   /** Starts a new event; what is opened, moved and closed from here on is told by it. */
@@ -141,17 +108,47 @@ export class Draft {
     });
   }
 
+  /** Notes on the decision's first event about a step, if it has one, that with it the run has started. */
+  tellStart(): void {
+    const event = this.#events.find(({ step }) => step !== null);
+    if (event) event.data.starts = true;
+  }
+
+  /** The number of the step's next visit, which counts from now on. */
+  countVisit(step: string): number {
+    if (!this.#ownsVisits) this.state.visits = { ...this.state.visits };
+    this.#ownsVisits = true;
+    const visit = countOf(this.state.visits, step) + 1;
+    this.state.visits[step] = visit;
+    return visit;
+  }
+
   openStep(step: PlanStep, visit: number): OpenStep {
     const open: OpenStep = { step: step.step.id, visit, status: 'pending', attempt: 1, fence: 0, epoch: 0, lost: 0 };
-    this.open.push(open);
+    this.#place = this.open.push(open) - 1;
     this.#tell(this.#touch(open, newRow(step, open, this.state.seq, true)), 'opened');
     return open;
   }
 
-  /** Opens a step run again that was closed before. */
+  /** Opens a step run again that was closed before; what it left then is not its output any more. */
   reopenStep(open: OpenStep): void {
     this.open.push(open);
-    this.#tell(this.#record(open, open.status, {}), 'opened');
+    this.#tell(this.#record(open, open.status, { output: null }), 'opened');
+  }
+
+  /** Takes a step run back, whatever has become of it; `ended` is null while it is open. */
+  undoStep(mark: OpenStep, ended: StepRunStatus | null): void {
+    const open = ended === null ? this.findOpen(mark) : undefined;
+    if (open) this.#leave(open);
+    const isDone = ended === 'completed' || ended === 'failed';
+    const { row } = this.#record(mark, 'undone', isDone ? {} : { error: ROLLED_BACK });
+    row.fence += 1;
+    this.#tellClosed(mark, 'undone');
+  }
+
+  #leave(open: OpenStep): void {
+    this.closePause(open, { status: 'cancelled' });
+    this.open.splice(this.#placeOf(open), 1);
   }
 
   moveStep(open: OpenStep, change: Partial<OpenStep>, result: StepResult & { redispatch?: boolean } = {}): OpenStep {
@@ -167,14 +164,19 @@ export class Draft {
     this.open.splice(this.#placeOf(open), 1);
     const touched = this.#record(open, status, result);
     if (status === 'cancelled') touched.row.fence += 1;
-    const { data } = this.#events.at(-1)!;
     if (touched.told === 'opened') {
+      const { data } = this.#events.at(-1)!;
       data.opened ??= [];
       data.opened.push(packMark(open));
     }
     touched.told = null;
+    this.#tellClosed(open, status);
+  }
+
+  #tellClosed({ step, visit }: StepRef, status: ClosedMark['status']): void {
+    const { data } = this.#events.at(-1)!;
     data.closed ??= [];
-    data.closed.push({ step: open.step, visit: open.visit, status });
+    data.closed.push({ step, visit, status });
   }
 
   openPause(row: Omit<PauseRow, 'isNew' | 'status'>): void {
@@ -192,6 +194,17 @@ export class Draft {
       isNew: false,
     };
     this.#pauses.set(open.pauseId, { ...row, ...change });
+  }
+
+  sendOut(row: DeliveryRow): void {
+    this.#deliveries.push(row);
+  }
+
+  /** Puts data and outputs back to what they were. */
+  restoreData({ data, outputs }: RestoredData): void {
+    this.state.data = data;
+    this.state.outputs = outputs;
+    this.#rewritesData = true;
   }
 
   patchData(patch: JsonObject): void {
@@ -214,7 +227,9 @@ export class Draft {
       events: this.#events,
       steps: this.#touched.map(({ row }) => row),
       pauses: this.#pauses ? [...this.#pauses.values()] : [],
+      deliveries: this.#deliveries,
       dataPatch: this.#dataPatch,
+      rewritesData: this.#rewritesData,
     };
   }
 
@@ -234,7 +249,7 @@ export class Draft {
     if (result.output !== undefined) row.output = result.output;
     if (result.error !== undefined) row.error = result.error;
     if (result.ranMs !== undefined) row.ranMs = result.ranMs;
-    if (result.redispatch) row.redispatch = true;
+    if (result.redispatch && !row.isNew) row.redispatch = true;
     return touched;
   }
 
@@ -285,40 +300,5 @@ function newRow({ step, type }: PlanStep, open: OpenStep, seq: number, isNew: bo
     lost: open.lost,
     dueAt: open.dueAt ?? null,
     redispatch: false,
-  };
-}
-
-function isSame(one: StepRef, other: StepRef): boolean {
-  return one.visit === other.visit && one.step === other.step;
-}
-
-export function keyOf(ref: StepRef): string {
-  return `${ref.step}.${ref.visit}`;
-}
-
-/** Two decisions of one run, the second made on the state of the first, as one commit. */
-export function mergeDecisions(first: Decision, second: Decision): Decision {
-  const steps = new Map(first.steps.map((row) => [keyOf(row), row]));
-  for (const row of second.steps) {
-    const known = steps.get(keyOf(row));
-    steps.set(
-      keyOf(row),
-      known
-        ? { ...known, ...row, isNew: known.isNew, seq: known.seq, redispatch: known.redispatch || row.redispatch }
-        : row,
-    );
-  }
-  const pauses = new Map(first.pauses.map((row) => [row.id, row]));
-  for (const row of second.pauses) {
-    const known = pauses.get(row.id);
-    pauses.set(row.id, known ? { ...known, ...row, isNew: known.isNew } : row);
-  }
-  return {
-    commandId: first.commandId,
-    state: second.state,
-    events: [...first.events, ...second.events],
-    steps: [...steps.values()],
-    pauses: [...pauses.values()],
-    dataPatch: first.dataPatch || second.dataPatch ? { ...first.dataPatch, ...second.dataPatch } : null,
   };
 }

@@ -15,6 +15,7 @@ export type EventType =
   | 'run.held'
   | 'run.released'
   | 'run.retried'
+  | 'run.rolled_back'
   | 'step.started'
   | 'step.completed'
   | 'step.failed'
@@ -30,6 +31,8 @@ export interface EventData {
   opened?: Mark[];
   moved?: Mark[];
   closed?: ClosedMark[];
+  /** It is the first to tell of a step at work: with it the run has started. */
+  starts?: true;
   /** What else there is to say: an error's code and message, a reason, a delay; never outputs, which stand in the step row. */
   detail?: JsonObject;
 }
@@ -51,8 +54,11 @@ export function packMark(open: OpenStep): Mark {
   if (open.lost !== 0) mark.lost = open.lost;
   if (open.dueAt !== undefined) mark.dueAt = open.dueAt;
   if (open.since !== undefined) mark.since = open.since;
+  if (open.queueUntil !== undefined) mark.queueUntil = open.queueUntil;
+  if (open.until !== undefined) mark.until = open.until;
   if (open.awaits !== undefined) mark.awaits = open.awaits;
   if (open.pauseId !== undefined) mark.pauseId = open.pauseId;
+  if (open.deliveryId !== undefined) mark.deliveryId = open.deliveryId;
   if (open.assignees !== undefined) mark.assignees = open.assignees;
   if (open.urgent) mark.urgent = true;
   if (open.wasQueued) mark.wasQueued = true;

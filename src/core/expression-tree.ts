@@ -42,31 +42,52 @@ const grammar = new Jexl();
 grammar.grammar.elements = Object.assign(Object.create(null), grammar.grammar.elements);
 
 /** Definitions are parsed when they are saved, planned and run, and most expressions have one of a few forms: bounded. */
-const parsed = new LRUCache<string, ASTNode>({ max: 2_000 });
-const MAX_KEPT_CHARS = 500;
+const parsed = new LRUCache<string, ASTNode>({
+  max: 2_000,
+  maxSize: 300_000,
+  sizeCalculation: (_, form) => form.length,
+});
 /** Reading a new form takes the grammar about a microsecond a character; definitions of people have a few dozen forms. */
 const MAX_FORM_CHARS = 100_000;
+/** Every name, value and sign takes about a fifth of a microsecond: 60,000 conditions such as `data.x == 5` are 300,000. */
+const MAX_TOKENS = 500_000;
 
-/** How many forms the expressions of one definition may have together, so that checking it never takes long. */
-export class FormBudget {
-  readonly #known = new Set<string>();
-  #left = MAX_FORM_CHARS;
+/** What the expressions of one definition may cost together, so that checking it never takes long. */
+export class ExpressionBudget {
+  readonly #forms = new Set<string>();
+  #chars = MAX_FORM_CHARS;
+  #tokens = MAX_TOKENS;
 
-  /** Throws `ExpressionFault` when the form is a new one and there is no room for it. */
-  spend(form: string): void {
-    if (this.#known.has(form)) return;
-    if (this.#left < form.length)
+  /** Throws `ExpressionFault` when there is no room for the expression, or was none for one before it. */
+  spend({ source: form, tokens }: Scanned): void {
+    this.check();
+    this.#tokens -= tokens;
+    this.check();
+    if (this.#forms.has(form)) return;
+    if (this.#chars < form.length)
       throw new ExpressionFault('is one too many that is built unlike the others; write them alike, or use a tool');
-    this.#left -= form.length;
-    this.#known.add(form);
+    this.#chars -= form.length;
+    this.#forms.add(form);
+  }
+
+  /** Throws `ExpressionFault` when nothing is left, whatever the next expression is. */
+  check(): void {
+    if (this.#tokens >= 0) return;
+    throw new ExpressionFault(
+      `is one too many: the expressions of a workflow have at most ${MAX_TOKENS} names, values and signs together`,
+    );
   }
 }
 
 /** Parses bare JEXL; throws `ExpressionFault` with what is wrong as a predicate ("is empty"). `secret`: all it is. */
-export function parseTree(source: string, forms?: FormBudget): { tree: Node; reads: Reads; secret: string | null } {
+export function parseTree(
+  source: string,
+  budget?: ExpressionBudget,
+): { tree: Node; reads: Reads; secret: string | null } {
+  budget?.check();
   const scanned = scanExpression(source);
   if (scanned.source.trim() === '') throw new ExpressionFault('is empty');
-  forms?.spend(scanned.source);
+  budget?.spend(scanned);
   const builder = new TreeBuilder(scanned);
   const tree = builder.build(parseGrammar(scanned));
   if (builder.usesSecret && tree.kind !== 'secret')
@@ -79,7 +100,7 @@ function parseGrammar(scanned: Scanned): ASTNode | null {
   if (known) return known;
   try {
     const ast = grammar.compile(scanned.source)._ast;
-    if (ast && scanned.source.length <= MAX_KEPT_CHARS) parsed.set(scanned.source, ast);
+    if (ast) parsed.set(scanned.source, ast);
     return ast;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -5,7 +5,7 @@
 import { evaluateTree } from './expression-evaluate.ts';
 import { ExpressionFault } from './expression-fault.ts';
 import { findClosingBrace } from './expression-scan.ts';
-import { type FormBudget, parseTree, type Reads } from './expression-tree.ts';
+import { type ExpressionBudget, parseTree, type Reads } from './expression-tree.ts';
 import { Meter } from './expression-values.ts';
 import type { Json, JsonObject } from './json.ts';
 
@@ -37,10 +37,10 @@ export interface Expression {
 
 const MAX_SHOWN_CHARS = 100;
 
-/** Parses bare JEXL, or exactly one `${…}`. Throws `ExpressionError`. `forms`: what the whole definition may hold. */
-export function parseExpression(source: string, forms?: FormBudget): Expression {
+/** Parses bare JEXL, or exactly one `${…}`. Throws `ExpressionError`. `budget`: what the whole definition may cost. */
+export function parseExpression(source: string, budget?: ExpressionBudget): Expression {
   const { tree, reads } = naming(source, () => {
-    const parsed = parseTree(stripMarks(source), forms);
+    const parsed = parseTree(stripMarks(source), budget);
     if (parsed.secret !== null) throw misplacedSecret();
     return parsed;
   });

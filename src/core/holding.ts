@@ -1,8 +1,11 @@
 // A run that an operator holds (DESIGN §4, "Hold"): what was queued, or would be, is pending with a mark of its own, and a
 // failure that no edge takes waits for the release. Which commands come here is core/transition.ts.
 
+import { startClocks, stopWaiting } from './clocks.ts';
+import { failOverdueSteps } from './deadlines.ts';
+import type { StepResult } from './decision.ts';
 import { LIMITS } from './definition.ts';
-import type { Draft, StepResult } from './draft.ts';
+import type { Draft } from './draft.ts';
 import { RunFailure } from './endings.ts';
 import { settleStep } from './routing.ts';
 import type { OpenStep, RunError } from './run.ts';
@@ -10,8 +13,7 @@ import { wakeStep } from './waits.ts';
 
 /** Takes back what waits for a worker. What runs goes on, and its result counts. */
 export function putBack(draft: Draft): void {
-  for (const open of draft.open.slice())
-    if (open.status === 'queued') draft.moveStep(open, { status: 'pending', wasQueued: true });
+  for (const open of draft.open.slice()) if (open.status === 'queued') draft.moveStep(stopWaiting(open), PUT_BACK);
 }
 
 /** Queues a step run that was at work, or notes that it is to be queued once the run is let go. */
@@ -21,7 +23,9 @@ export function requeueStep(
   change: Partial<OpenStep>,
   result: StepResult & { redispatch?: boolean },
 ): void {
-  draft.moveStep(open, { ...change, ...(draft.isHeld ? PUT_BACK : { status: 'queued' }) }, result);
+  const { now } = draft.context;
+  const queued = () => ({ status: 'queued' as const, ...startClocks(draft.stepOf(open), open, now, change.dueAt) });
+  draft.moveStep(open, { ...change, ...(draft.isHeld ? PUT_BACK : queued()) }, result);
 }
 
 const PUT_BACK = { status: 'pending', wasQueued: true } as const;
@@ -57,11 +61,15 @@ export function queuePutBack(draft: Draft): void {
 function queueAgain(draft: Draft, { wasQueued: _wasQueued, ...open }: OpenStep): void {
   const settles = draft.stepOf(open).type.settle !== undefined && draft.settled < LIMITS.settledPerDecision;
   if (settles) settleStep(draft, draft.moveStep(open, {}));
-  else draft.moveStep(open, { status: 'queued' }, { redispatch: true });
+  else {
+    const clocks = startClocks(draft.stepOf(open), open, draft.context.now, open.dueAt);
+    draft.moveStep(open, { status: 'queued', ...clocks }, { redispatch: true });
+  }
 }
 
-/** Timers that ran out meanwhile, and pauses that nobody answered in time. */
+/** Timers that ran out meanwhile, pauses that nobody answered in time, and steps whose own time is over. */
 function fireDue(draft: Draft): void {
+  failOverdueSteps(draft);
   for (const open of draft.open.slice()) {
     if (draft.isOver) return;
     if (open.status !== 'waiting') continue;

@@ -2,9 +2,10 @@
 // there is core/routing.ts.
 
 import { LIMITS } from './definition.ts';
-import { type Draft, keyOf } from './draft.ts';
+import type { Draft } from './draft.ts';
+import type { Plan, PlanStep } from './plan.ts';
 import { listPending, queueStep, settleStep } from './routing.ts';
-import type { OpenStep } from './run.ts';
+import { keyOf, type OpenStep } from './run.ts';
 
 /** Lets every step run go that waits for nothing more, until none is left; settling ones at most 100 per decision. */
 export function advance(draft: Draft): void {
@@ -35,13 +36,15 @@ function letGo(draft: Draft): boolean {
 function isReady(draft: Draft, open: OpenStep): boolean {
   if (open.urgent || joinsAny(draft, open) || draft.open.length === 1) return true;
   const step = draft.stepOf(open);
-  for (const other of draft.open) {
-    if (other === open) continue;
-    const from = draft.stepOf(other);
-    if (other.status === 'pending' && draft.plan.canArrive(step, from)) continue;
-    if (draft.plan.canArrive(from, step)) return false;
-  }
+  for (const other of draft.open) if (other !== open && isBlockedBy(draft.plan, step, other)) return false;
   return true;
+}
+
+/** Whether a step run that is pending at `step` waits for another open one, which may still arrive there. */
+export function isBlockedBy(plan: Plan, step: PlanStep, other: OpenStep): boolean {
+  const from = plan.steps.get(other.step)!;
+  if (other.status === 'pending' && plan.canArrive(step, from)) return false;
+  return plan.canArrive(from, step);
 }
 
 /** Queues or settles a step run; answers whether it was queued. A `join: "any"` cancels whatever else could arrive. */

@@ -18,7 +18,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 /** A list or object inside another: its pointer is only spelt out when there is something to say about it. */
 interface Place {
   value: object;
-  key: string;
+  key: string | number;
   parent: Place | null;
   depth: number;
 }
@@ -31,7 +31,7 @@ export function findJsonProblems(value: unknown, { maxBytes = MAX_DATA_BYTES, ma
   const problems: Problem[] = [];
   const stack: Place[] = [];
   // Only what can hold more goes on the stack: most of a large value is texts and numbers.
-  const look = (current: unknown, key: string, parent: Place | null, depth: number) => {
+  const look = (current: unknown, key: string | number, parent: Place | null, depth: number) => {
     if (typeof current === 'object' && current !== null) stack.push({ value: current, key, parent, depth });
     else {
       const fault = findFault(current, parent === null);
@@ -46,7 +46,7 @@ export function findJsonProblems(value: unknown, { maxBytes = MAX_DATA_BYTES, ma
       const message = `is nested deeper than ${maxDepth} levels`;
       problems.push({ pointer: pointerTo(place.key, place.parent), message, hint: 'flatten the value' });
     } else if (Array.isArray(place.value)) {
-      for (let index = 0; index < place.value.length; index += 1) look(place.value[index], `${index}`, place, depth);
+      for (let index = 0; index < place.value.length; index += 1) look(place.value[index], index, place, depth);
     } else {
       for (const [key, child] of Object.entries(place.value)) {
         if (!isStorableText(key)) problems.push({ pointer: pointerTo(place.key, place.parent), ...UNSTORABLE });
@@ -82,8 +82,8 @@ function findFault(value: unknown, isWhole: boolean): Omit<Problem, 'pointer'> |
   }
 }
 
-function pointerTo(key: string, parent: Place | null): string {
-  return parent === null ? '' : `${pointerTo(parent.key, parent.parent)}/${escapePointer(key)}`;
+function pointerTo(key: string | number, parent: Place | null): string {
+  return parent === null ? '' : `${pointerTo(parent.key, parent.parent)}/${escapePointer(`${key}`)}`;
 }
 
 /** The same text for equal values: fields are ordered by name. Only for values that keep the bounds above. */

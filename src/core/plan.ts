@@ -31,6 +31,8 @@ export interface PlanStep {
   repeats: boolean;
   retry: Required<Omit<RetryPolicy, 'budgetMs'>> & { budgetMs?: number };
   timeoutMs: number;
+  /** What is timed from when the step is queued; null where nothing is. */
+  clocks: { budgetMs?: number; queueTimeoutMs?: number; deadlineMs?: number } | null;
   maxVisits: number;
   /** Steps whose outputs a decision needs that closes this step: its own, its edges', and what those settle at once. */
   reads: Reads;
@@ -157,6 +159,7 @@ function buildStep(step: Step, type: StepType, index: number, { defaults }: Defi
       parsed.set(step[field], parseTemplate(step[field], type.interpolation?.(step, field)));
   for (const field of type.expressions ?? [])
     if (typeof step[field] === 'string') parsed.set(step[field], parseExpression(step[field]));
+  const retry = { ...DEFAULT_RETRY, ...defaults?.retry, ...step.retry };
   return {
     index,
     step,
@@ -164,12 +167,22 @@ function buildStep(step: Step, type: StepType, index: number, { defaults }: Defi
     out: [],
     always: null,
     repeats: false,
-    retry: { ...DEFAULT_RETRY, ...defaults?.retry, ...step.retry },
+    retry,
+    clocks: clocksOf(step, retry),
     timeoutMs: step.timeoutMs ?? defaults?.timeoutMs ?? DEFAULT_STEP_TIMEOUT_MS,
     maxVisits: step.maxVisits ?? DEFAULT_MAX_VISITS,
     reads: new Set(),
     inputReads: unite([...parsed.values()].map((template) => template.reads)),
     parsed,
+  };
+}
+
+function clocksOf({ queueTimeoutMs, deadlineMs }: Step, { budgetMs }: RetryPolicy): PlanStep['clocks'] {
+  if (budgetMs === undefined && queueTimeoutMs === undefined && deadlineMs === undefined) return null;
+  return {
+    ...(budgetMs === undefined ? {} : { budgetMs }),
+    ...(queueTimeoutMs === undefined ? {} : { queueTimeoutMs }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
   };
 }
 

@@ -1,6 +1,6 @@
 // Why a command is not taken. It changes nothing; the code is for programs, the message for whoever asked.
 
-import type { Decision } from './draft.ts';
+import type { Decision } from './decision.ts';
 import type { ErrorCode, Problem } from './errors.ts';
 
 export interface Refusal {

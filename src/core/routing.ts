@@ -1,8 +1,11 @@
 // How a step run ends, what is entered then, and the settling of steps that need no job. Which edges are followed is
 // core/edges.ts, who waits for whom core/joins.ts, what a command means core/transition.ts.
 
+import { startClocks } from './clocks.ts';
+import { patchOf } from './data.ts';
+import type { StepResult } from './decision.ts';
 import { LIMITS } from './definition.ts';
-import type { Draft, StepResult } from './draft.ts';
+import type { Draft } from './draft.ts';
 import { type Ending, followEdges, PLAINLY } from './edges.ts';
 import { finishRun, RunFailure, resolveResult } from './endings.ts';
 import { ExpressionError, type Scope } from './expression.ts';
@@ -10,6 +13,7 @@ import { isJsonObject, type Json, type JsonObject, MAX_DATA_BYTES } from './json
 import { type PlanEdge, type PlanStep, resolveValue } from './plan.ts';
 import type { OpenStep, RunError } from './run.ts';
 import type { Outcome, PauseSpec } from './step-type.ts';
+import { countVisits, placeOfVisit } from './visits.ts';
 
 type Completion = Extract<Outcome, { kind: 'complete' }>;
 
@@ -21,7 +25,7 @@ export function completeStep(
   draft: Draft,
   open: OpenStep,
   completion: Completion,
-  { input, ranMs, fields = null }: { input?: JsonObject | null; ranMs?: number; fields?: JsonObject | null } = {},
+  { input, ranMs }: { input?: JsonObject | null; ranMs?: number } = {},
 ): void {
   const { output, outcome } = completion;
   const result: StepResult = { output };
@@ -29,7 +33,7 @@ export function completeStep(
   if (ranMs !== undefined) result.ranMs = ranMs;
   // The output stays to be seen on the failed row: who rejected, or what was too much.
   const { patch, edges } = workOut(draft, open, result, () => {
-    const patch = buildPatch(draft, open, output, fields);
+    const patch = buildPatch(draft, open, output);
     return { patch, edges: draft.state.cancellation ? [] : chooseNext(draft, open, completion, patch) };
   });
   draft.event('step.completed', open, outcome ? { outcome } : undefined);
@@ -83,11 +87,17 @@ function chooseNext(
   if (outcome === 'rejected' && edges.length === 0) {
     throw new RunFailure({
       code: 'approval_rejected',
-      message: `Step "${open.step}" was rejected`,
+      message: `Step "${open.step}" was rejected${reasonOf(output)}`,
       step: open.step,
     });
   }
   return edges;
+}
+
+/** What whoever rejected had to say. */
+function reasonOf(output: Json): string {
+  const comment = isJsonObject(output) ? output['comment'] : null;
+  return typeof comment === 'string' && comment !== '' ? `: ${comment}` : '';
 }
 
 function endingOf({ outcome, on }: Completion): Ending {
@@ -124,7 +134,7 @@ export function settleStep(draft: Draft, open: OpenStep): void {
   let outcome: Outcome;
   try {
     outcome = step.type.settle!(step.step, {
-      visit: open.visit,
+      visit: placeOfVisit(draft.state, open),
       now: draft.context.now,
       input: draft.state.input,
       resolve: (value) => resolveValue(step, value, draft.scope),
@@ -148,6 +158,9 @@ function record(draft: Draft, open: OpenStep, outcome: Outcome): void {
     case 'sleep':
       draft.event('step.paused', open, { until: new Date(outcome.untilMs).toISOString() });
       draft.moveStep(open, { status: 'waiting', awaits: 'time', dueAt: outcome.untilMs });
+      break;
+    case 'deliver':
+      sendOut(draft, open, outcome);
       break;
     case 'end':
       endFlow(draft, open, outcome);
@@ -181,20 +194,17 @@ function enterSteps(draft: Draft, edges: readonly PlanEdge[]): void {
 export function openVisit(draft: Draft, target: PlanStep): OpenStep {
   const { id } = target.step;
   let visit = 1;
-  if (target.repeats) {
-    visit = (draft.state.visits[id] ?? 0) + 1;
-    draft.state.visits = { ...draft.state.visits, [id]: visit };
+  if (target.repeats || Object.hasOwn(draft.state.visits, id)) {
+    visit = draft.countVisit(id);
   }
   draft.state.stepRuns += 1;
   return draft.openStep(target, visit);
 }
 
 export function queueStep(draft: Draft, open: OpenStep): void {
-  const step = draft.stepOf(open);
-  const hasBudget = step.retry.budgetMs !== undefined;
-  const since = hasBudget ? { since: draft.context.now } : {};
+  const clocks = startClocks(draft.stepOf(open), open, draft.context.now);
   // Reopened by a retry: the job it may have had in its former life is used up.
-  draft.moveStep(open, { status: 'queued', ...since }, open.fence > 0 ? { redispatch: true } : {});
+  draft.moveStep(open, { status: 'queued', ...clocks }, open.fence > 0 ? { redispatch: true } : {});
 }
 
 /** The edges that are followed when `open` ends; throws when one cannot be. Changes nothing. */
@@ -233,7 +243,7 @@ function checkLimits(draft: Draft, leaving: OpenStep, edges: readonly PlanEdge[]
   const targets = new Set(edges.map((edge) => edge.to));
   for (const open of listPending(draft)) if (open !== leaving) targets.delete(draft.stepOf(open));
   for (const { step, maxVisits } of targets) {
-    if ((draft.state.visits[step.id] ?? 0) < maxVisits) continue;
+    if (countVisits(draft.state, step.id) < maxVisits) continue;
     throw new RunFailure({
       code: 'max_visits_exceeded',
       message: `Step "${step.id}" was entered more than ${maxVisits} times; give the loop an exit or raise its maxVisits`,
@@ -263,15 +273,20 @@ function pauseStep(draft: Draft, open: OpenStep, spec: PauseSpec): void {
   draft.openPause({ id: pauseId, step: open.step, visit: open.visit, spec, ...due });
 }
 
-/** Where an output goes, as DESIGN §7 says; `fields` are those of a chosen action, which are merged beside its output. */
-function buildPatch(draft: Draft, open: OpenStep, output: Json, fields: JsonObject | null): JsonObject | null {
-  const { step, type } = draft.stepOf(open);
-  const { outputKey } = step;
-  const { mergesOutput } = type;
-  const own = outputKey !== undefined ? { [outputKey]: output } : mergesOutput && isJsonObject(output) ? output : null;
-  if (own === null && (mergesOutput || fields === null)) return null;
-  const patch = mergesOutput ? { ...own } : { ...fields, ...own };
-  if (Object.keys(patch).length === 0) return null;
+/** Nobody is paused by it: the run goes on by itself when the answer comes. */
+function sendOut(draft: Draft, open: OpenStep, { delivery, dueInMs }: Extract<Outcome, { kind: 'deliver' }>): void {
+  const deliveryId = draft.context.newId();
+  const due = dueInMs === undefined ? {} : { dueAt: draft.context.now + dueInMs };
+  const { step, visit, epoch } = open;
+  draft.event('step.paused', open, { deliveryId });
+  draft.moveStep(open, { status: 'waiting', awaits: 'callback', deliveryId, ...due });
+  draft.sendOut({ id: deliveryId, step, visit, epoch, spec: delivery });
+}
+
+/** What the output adds to the run's data; throws when it has no room there. */
+function buildPatch(draft: Draft, open: OpenStep, output: Json): JsonObject | null {
+  const patch = patchOf(draft.stepOf(open), output);
+  if (patch === null) return null;
   if (Buffer.byteLength(JSON.stringify({ ...draft.state.data, ...patch })) > MAX_DATA_BYTES)
     throw new RunFailure({
       code: 'data_too_large',

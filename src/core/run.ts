@@ -4,6 +4,7 @@
 import type { Json, JsonObject } from './json.ts';
 
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'held' | 'completed' | 'failed' | 'cancelled';
+/** `undone`: a rollback took it back, whatever had become of it; its row and its events stay. */
 export type StepRunStatus =
   | 'pending'
   | 'queued'
@@ -11,7 +12,7 @@ export type StepRunStatus =
   | 'waiting'
   | 'completed'
   | 'failed'
-  | 'skipped'
+  | 'undone'
   | 'cancelled';
 export type OpenStatus = 'pending' | 'queued' | 'running' | 'waiting';
 
@@ -26,6 +27,14 @@ export function isSettled(status: RunStatus): boolean {
 export interface StepRef {
   step: string;
   visit: number;
+}
+
+export function keyOf(ref: StepRef): string {
+  return `${ref.step}.${ref.visit}`;
+}
+
+export function isSame(one: StepRef, other: StepRef): boolean {
+  return one.visit === other.visit && one.step === other.step;
 }
 
 /** An open step run: one entry of the marking. Times are epoch milliseconds. */
@@ -43,9 +52,15 @@ export interface OpenStep extends StepRef {
   dueAt?: number;
   /** When this visit was first queued, kept where the retry policy has a budget. */
   since?: number;
-  /** Whom a waiting step run waits for. */
-  awaits?: 'person' | 'time';
+  /** When a worker must have taken it. */
+  queueUntil?: number;
+  /** When it must be done, whatever it has been through. */
+  until?: number;
+  /** Whom a waiting step run waits for: a person, the clock, or somebody outside whom something was sent. */
+  awaits?: 'person' | 'time' | 'callback';
   pauseId?: string;
+  /** What was sent outside, where a callback is awaited. */
+  deliveryId?: string;
   /** Who alone may answer a pause, as it was when it opened; absent where anybody may. */
   assignees?: string[];
   /** Reached over an error or timeout edge: it waits for no other branch. */
@@ -56,6 +71,13 @@ export interface OpenStep extends StepRef {
   completed?: true;
 }
 
+/** Where a request came from, as the edge saw it: told in audit logs, and nothing is decided by it. */
+export interface Via {
+  address: string;
+  userAgent: string;
+  requestId: string;
+}
+
 export interface Actor {
   workspaceId: string;
   /** A user, a key, or `system`. */
@@ -64,6 +86,9 @@ export interface Actor {
   role?: string;
   /** What the credential says about its bearer; expressions of the runs they start see it as `context`. */
   context?: JsonObject;
+  /** When the credential ends by itself, where that is known. */
+  endsAt?: number;
+  via?: Via;
 }
 
 export interface RunError {
@@ -92,8 +117,10 @@ export interface RunState {
   /** Sequence number of the run's last event; every decision is guarded by it. */
   seq: number;
   open: OpenStep[];
-  /** How often each step that can be entered twice was entered. */
+  /** How often each step was entered, of those that can be entered twice or that a rollback has touched. */
   visits: Record<string, number>;
+  /** How many of these visits rollbacks have undone: they count for no limit. Only steps that have some. */
+  undone: Record<string, number>;
   /** Step runs so far. */
   stepRuns: number;
   /** What the run was started with; never changed. */
@@ -112,6 +139,10 @@ export interface RunState {
    * step runs that have failed so far.
    */
   interrupted: OpenStep[] | null;
+  /** When the whole run must be done; null where its definition has no deadline. */
+  deadlineAt: number | null;
+  /** How often it was retried. */
+  retries: number;
   createdAt: number;
   startedAt: number | null;
 }

@@ -240,5 +240,9 @@ function checkType(value: Json, checker: SchemaChecker, pointer: string): void {
 
 function checkFormat(value: Json, checker: SchemaChecker, pointer: string): void {
   if (FORMATS.some((format) => format === value)) return;
-  checker.report(pointer, 'is no format that is known here', suggestName(String(value), FORMATS));
+  checker.report(
+    pointer,
+    'is no format that is known here',
+    suggestName(typeof value === 'string' ? value : '', FORMATS),
+  );
 }

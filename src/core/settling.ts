@@ -61,7 +61,10 @@ function proceedCancellation(draft: Draft): void {
 /** `hasStarted` is kept: once something was done for a run, it is not `queued` any more. */
 export function settleStatus(draft: Draft, hasStarted: boolean): void {
   const { state } = draft;
-  if (hasStarted) state.startedAt ??= draft.context.now;
+  if (hasStarted && state.startedAt === null) {
+    state.startedAt = draft.context.now;
+    draft.tellStart();
+  }
   if (draft.isOver) return;
   const { open } = draft;
   if (draft.isHeld) state.status = 'held';

@@ -4,6 +4,7 @@
 import type { Step } from './definition.ts';
 import type { Problem } from './errors.ts';
 import type { Json, JsonObject } from './json.ts';
+import type { Log } from './log-lines.ts';
 import type { Actor, RunError } from './run.ts';
 import type { Interpolation } from './template.ts';
 
@@ -17,6 +18,7 @@ export type Outcome =
     }
   | { kind: 'pause'; pause: PauseSpec }
   | { kind: 'sleep'; untilMs: number }
+  | { kind: 'deliver'; delivery: DeliverySpec; dueInMs?: number }
   | { kind: 'end'; status: 'completed' | 'failed'; result?: Json; error?: RunError };
 
 export interface PauseSpec {
@@ -27,6 +29,9 @@ export interface PauseSpec {
   assignees?: string[];
   dueInMs?: number;
 }
+
+/** What is to be sent outside, in the words of its step type: the engine only passes it on. */
+export type DeliverySpec = JsonObject;
 
 export interface Action {
   id: string;
@@ -51,11 +56,13 @@ export interface Answer {
   data?: JsonObject;
   actionId?: string;
   actionValue?: string;
+  /** In the place of `actionId`: the first action that decides like this. */
+  outcome?: 'approved' | 'rejected';
   comment?: string;
 }
 
 export type AnswerVerdict =
-  | { ok: true; outcome: Extract<Outcome, { kind: 'complete' }>; mergeIntoData: JsonObject | null }
+  | { ok: true; outcome: Extract<Outcome, { kind: 'complete' }> }
   | { ok: false; problems: Problem[] };
 
 export interface StepType {
@@ -67,6 +74,8 @@ export interface StepType {
   readonly required?: readonly string[];
   /** Whether an object output is merged shallowly into `data` (DESIGN §7). */
   readonly mergesOutput: boolean;
+  /** What of an output is merged into `data` although the whole is not: the fields of a chosen action. */
+  fieldsOf?(step: Step, output: Json): JsonObject | null;
   /** Names that an edge's `on` may have on this step, beside `error` and `timeout`. */
   edgeNames?(step: Step): string[];
   /** The step with this type's canonical name, fields and presets; called before `check`, on what has the right shape. */
@@ -129,7 +138,8 @@ export interface WorkContext {
   effectKey: string;
   /** Aborts when the run is cancelled, the step times out, or this worker lost its claim. */
   signal: AbortSignal;
-  log(level: 'debug' | 'info' | 'warn' | 'error', message: string, data?: JsonObject): void;
+  /** Writes lines that are shown with the run: `log.info('sent', { id })`. Bounded, never awaited, never fails. */
+  readonly log: Log;
   /**
    * Opens a file of the run's workspace, such as the one that came with its start as `data.fileId`. Throws a `StepError`,
    * `file_not_found` or `file_unavailable`.

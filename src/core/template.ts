@@ -6,7 +6,7 @@ import { ExpressionError, misplacedSecret, naming, type Scope } from './expressi
 import { evaluateTree } from './expression-evaluate.ts';
 import { ExpressionFault } from './expression-fault.ts';
 import { findClosingBrace } from './expression-scan.ts';
-import { type FormBudget, parseTree, type Reads } from './expression-tree.ts';
+import { type ExpressionBudget, parseTree, type Reads } from './expression-tree.ts';
 import { Meter, toText } from './expression-values.ts';
 import { escapePointer, isJsonObject, type Json, MAX_DEPTH } from './json.ts';
 import { escapePlain } from './secrets.ts';
@@ -51,11 +51,11 @@ export function checkTemplate(
   value: unknown,
   pointer: string,
   interpolation: Interpolation = {},
-  forms?: FormBudget,
+  budget?: ExpressionBudget,
 ): { problems: Problem[]; reads: Reads } {
   const problems: Problem[] = [];
   const refuse = (at: string, error: ExpressionError) => problems.push({ pointer: at, message: error.message });
-  const parser = new TemplateParser(interpolation, refuse, forms);
+  const parser = new TemplateParser(interpolation, refuse, budget);
   return { reads: parser.parse(value, pointer).reads, problems };
 }
 
@@ -76,17 +76,17 @@ export function readSecrets(text: string): { names: string[]; isWhole: boolean }
 class TemplateParser {
   readonly #interpolation: Interpolation;
   readonly #refuse: (pointer: string, error: ExpressionError) => void;
-  readonly #forms: FormBudget | undefined;
+  readonly #budget: ExpressionBudget | undefined;
   #reads: Set<string> | 'all' = new Set();
 
   constructor(
     interpolation: Interpolation,
     refuse: (pointer: string, error: ExpressionError) => void,
-    forms?: FormBudget,
+    budget?: ExpressionBudget,
   ) {
     this.#interpolation = interpolation;
     this.#refuse = refuse;
-    this.#forms = forms;
+    this.#budget = budget;
   }
 
   parse(value: unknown, pointer = ''): Template {
@@ -141,7 +141,7 @@ class TemplateParser {
   }
 
   #expression(source: string): Part {
-    const { tree, reads, secret } = parseTree(source, this.#forms);
+    const { tree, reads, secret } = parseTree(source, this.#budget);
     if (secret !== null && !this.#interpolation.secrets) throw misplacedSecret();
     if (reads === 'all') this.#reads = 'all';
     else if (this.#reads !== 'all') for (const step of reads) this.#reads.add(step);

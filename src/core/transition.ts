@@ -4,11 +4,15 @@
 // the run stands now (core/settling.ts). Ids and time are arguments: same input, same decision.
 
 import { actOnStep } from './attempts.ts';
+import { deadlineFrom } from './clocks.ts';
 import { ACCEPTS, type Command } from './commands.ts';
 import { cancel, expireRun, hold, release, retry, terminate } from './control.ts';
-import { type Decision, type DecisionContext, Draft } from './draft.ts';
+import type { Decision, DecisionContext } from './decision.ts';
+import { Draft } from './draft.ts';
+import type { JsonObject } from './json.ts';
 import type { Plan } from './plan.ts';
 import { refuse, type Verdict } from './refusal.ts';
+import { rollBack } from './rolling-back.ts';
 import { enterStep } from './routing.ts';
 import { FINISHED, type RunState } from './run.ts';
 import { apply, applyUnlessRefused } from './settling.ts';
@@ -19,6 +23,23 @@ export type NewRun = Pick<RunState, 'id' | 'workspaceId' | 'definitionId' | 'ver
 
 /** The first decision of a run: it is created, and its initial step goes. */
 export function decideStart(plan: Plan, run: NewRun, context: DecisionContext): Decision {
+  return beginRun(plan, run, context);
+}
+
+interface Beginning {
+  /** What there is to say about the start. */
+  detail?: JsonObject;
+  /** Enters other steps than the initial one. */
+  enter?(draft: Draft): void;
+}
+
+/** A run is created and goes as far as it can. */
+export function beginRun(
+  plan: Plan,
+  run: NewRun,
+  context: DecisionContext,
+  { detail, enter = (draft) => enterStep(draft, plan.initial) }: Beginning = {},
+): Decision {
   const state: RunState = {
     id: run.id,
     workspaceId: run.workspaceId,
@@ -28,6 +49,8 @@ export function decideStart(plan: Plan, run: NewRun, context: DecisionContext): 
     seq: 0,
     open: [],
     visits: {},
+    undone: {},
+    retries: 0,
     stepRuns: 0,
     input: run.input,
     data: run.input,
@@ -37,12 +60,13 @@ export function decideStart(plan: Plan, run: NewRun, context: DecisionContext): 
     error: null,
     cancellation: null,
     interrupted: null,
+    deadlineAt: deadlineFrom(plan, context),
     createdAt: context.now,
     startedAt: null,
   };
   const draft = new Draft(plan, state, context);
-  draft.event('run.created');
-  apply(draft, () => enterStep(draft, plan.initial), false);
+  draft.event('run.created', null, detail);
+  apply(draft, () => enter(draft), false);
   return draft.decision();
 }
 
@@ -53,7 +77,7 @@ export function decide(plan: Plan, state: RunState, command: Command, context: D
   if (legality === 'refused')
     return refuse(
       FINISHED.has(state.status) ? 'run_finished' : 'conflict',
-      `The run is ${state.status} and takes no "${command.type}"`,
+      `The run is ${state.status} and takes no "${command.type}"${command.type === 'rollback' ? '; hold it first' : ''}`,
     );
   const draft = new Draft(plan, state, context);
   const refusal = act(draft, command);
@@ -72,6 +96,8 @@ function act(draft: Draft, command: Command): Verdict | null {
       return release(draft, command.reason);
     case 'retry':
       return retry(draft, command.reason);
+    case 'rollback':
+      return rollBack(draft, command);
     case 'cancel':
       return cancel(draft, command.reason);
     case 'terminate':

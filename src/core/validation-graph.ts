@@ -1,12 +1,10 @@
 // How the steps of a definition hang together: where it begins, where its edges lead, whether everything can be reached
 // and something ends it.
 
-import type { Edge } from './definition.ts';
+import { type Edge, END_FLOW } from './definition.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { suggestName } from './suggestion.ts';
 import { type CheckContext, type CheckedStep, checkExpressionAt, unknownStep } from './validation-steps.ts';
-
-const END = 'end-flow';
 
 /** Checks edges, `initialStep`, `onCancel`, ends and reachability. */
 export function checkGraph(definition: JsonObject, steps: readonly CheckedStep[], context: CheckContext): void {
@@ -18,7 +16,7 @@ export function checkGraph(definition: JsonObject, steps: readonly CheckedStep[]
   const hasStart = checkReference(initialStep, '/initialStep', context);
   if (checkReference(onCancel, '/onCancel', context)) checkOnCancel(String(onCancel), byId, context);
   const isWhole = steps.length === context.ids.size;
-  if (isWhole && !steps.some(({ step }) => step.type === END)) {
+  if (isWhole && !steps.some(({ step }) => step.type === END_FLOW)) {
     context.problems.add({
       pointer: '/steps',
       message: 'has no end-flow step, so nothing ends the run',
@@ -72,19 +70,20 @@ function checkEdges(
   }
 }
 
-/** What tells an edge from another; NUL, which no text here may hold, keeps the parts apart. */
-function identify({ from, to, on, condition, default: isDefault = false }: Edge): string {
-  return [from, to, on ?? '', condition ?? '', isDefault].join('\0');
+/** What tells an edge from another; NUL, which no text here may hold, keeps the parts apart. What is no text was reported. */
+function identify({ from, to, on, condition, default: isDefault }: Edge): string {
+  const textOf = (part: unknown) => (typeof part === 'string' ? part : '');
+  return `${from}\0${to}\0${textOf(on)}\0${isDefault === true}\0${textOf(condition)}`;
 }
 
 function checkOn(
   { from, on }: Edge,
-  { step, type }: CheckedStep,
+  { step, type, isSound }: CheckedStep,
   pointer: string,
   names: Map<string, ReadonlySet<string>>,
   { problems }: CheckContext,
 ): void {
-  if (type.type === END) {
+  if (type.type === END_FLOW) {
     problems.add({
       pointer: `${pointer}/from`,
       message: `leaves "${from}", which ends the run`,
@@ -92,7 +91,7 @@ function checkOn(
     });
     return;
   }
-  if (typeof on !== 'string') return;
+  if (typeof on !== 'string' || !isSound) return;
   let known = names.get(from);
   if (!known) {
     known = new Set([...(type.edgeNames?.(step) ?? []), 'error', 'timeout']);

@@ -28,6 +28,7 @@ const RETRY: JsonObject = {
     maxDelayMs: DELAY_MS,
     jitter: { type: 'number', minimum: 0, maximum: 1 },
     budgetMs: TIMEOUT_MS,
+    nonRetryable: { type: 'array', maxItems: 100, items: { type: 'string', minLength: 1, maxLength: 200 } },
   },
 };
 
@@ -39,6 +40,8 @@ const STEP: JsonObject = {
   outputKey: NAME,
   retry: RETRY,
   timeoutMs: TIMEOUT_MS,
+  queueTimeoutMs: TIMEOUT_MS,
+  deadlineMs: TIMEOUT_MS,
   join: { enum: ['all', 'any'] },
   route: { enum: ['all', 'first'] },
   maxVisits: { type: 'integer', minimum: 1, maximum: MAX_VISITS },
@@ -80,7 +83,7 @@ const DEFINITION: JsonObject = {
     output: true,
     onCancel: { type: 'string' },
     defaults: { type: 'object', additionalProperties: false, properties: { retry: RETRY, timeoutMs: TIMEOUT_MS } },
-    deadlineMs: { not: true },
+    deadlineMs: TIMEOUT_MS,
   },
   ...EXTENSIONS,
 };
@@ -124,8 +127,6 @@ function getStepValidator(type: StepType): Validator {
 }
 
 function explain(problem: Problem): Problem {
-  if (problem.pointer === '/deadlineMs')
-    return { pointer: problem.pointer, message: 'is not available in this version' };
   if (problem.message === 'is an unknown field' && SHOWN_BESIDE.has(problem.pointer))
     return { pointer: problem.pointer, message: 'is no part of a definition', hint: 'it is set for you; leave it out' };
   if (problem.message === 'is an unknown field')

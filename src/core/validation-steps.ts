@@ -5,7 +5,7 @@ import { type Definition, RESERVED_STEP_IDS, STEP_ID, type Step } from './defini
 import type { Problem } from './errors.ts';
 import { ExpressionError, parseExpression } from './expression.ts';
 import { isReservedName } from './expression-scan.ts';
-import type { FormBudget, Reads } from './expression-tree.ts';
+import type { ExpressionBudget, Reads } from './expression-tree.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { findPayloadProblems } from './schema-rules.ts';
 import type { Known, StepType, StepTypes } from './step-type.ts';
@@ -15,19 +15,16 @@ import type { ProblemList } from './validation.ts';
 import { findStepShapeProblems } from './validation-shape.ts';
 
 /** Types that the definition language has and this version does not. */
-const LATER_TYPES: ReadonlySet<string> = new Set([
-  'call-llm',
-  'call-agent',
-  'call-workflow',
-  'callback',
-  'wait-for-event',
-]);
+const LATER_TYPES: ReadonlySet<string> = new Set(['call-llm', 'call-agent', 'call-workflow', 'wait-for-event']);
 
-/** A step that was read as far as its type; `step` is normalised. */
+/** A step that was read as far as its type. */
 export interface CheckedStep {
   index: number;
+  /** In its normal form, where it is sound. */
   step: Step;
   type: StepType;
+  /** Its fields have the shape that its type's own functions rely on. */
+  isSound: boolean;
 }
 
 export interface CheckContext {
@@ -38,7 +35,7 @@ export interface CheckContext {
   ids: ReadonlySet<string>;
   /** What the bare expressions read that were checked already: a large graph writes the same condition many times. */
   readsOf: Map<string, Reads>;
-  forms: FormBudget;
+  budget: ExpressionBudget;
 }
 
 /** Checks every step and the expressions in it; answers those whose type is known. */
@@ -51,7 +48,7 @@ export function checkSteps(steps: Json, context: CheckContext): CheckedStep[] {
     if (!isJsonObject(step) || typeof step['id'] !== 'string' || typeof step['type'] !== 'string') continue;
     checkId(step['id'], index, seen, context.problems);
     const type = checkType(step['type'], index, context);
-    if (type) checked.push({ index, type, step: checkFields(step as Step, type, `/steps/${index}`, context) });
+    if (type) checked.push({ index, type, ...checkFields(step as Step, type, `/steps/${index}`, context) });
   }
   return checked;
 }
@@ -63,11 +60,15 @@ export function checkRest(definition: JsonObject, context: CheckContext): void {
   if (output !== undefined) checkTemplateAt(output, '/output', context);
 }
 
+/** Past so many different ones, keeping another costs about what reading it again does. */
+const MAX_KEPT_READS = 1_000;
+
 /** Checks one bare expression, `condition` or `${…}`. */
 export function checkExpressionAt(source: string, pointer: string, context: CheckContext): void {
   try {
-    const reads = context.readsOf.get(source) ?? parseExpression(source, context.forms).reads;
-    context.readsOf.set(source, reads);
+    const known = context.readsOf.get(source);
+    const reads = known ?? parseExpression(source, context.budget).reads;
+    if (known === undefined && context.readsOf.size < MAX_KEPT_READS) context.readsOf.set(source, reads);
     checkReads(reads, pointer, context);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
@@ -106,11 +107,17 @@ function checkType(name: string, index: number, { types, problems }: CheckContex
   return null;
 }
 
-function checkFields(step: Step, type: StepType, pointer: string, context: CheckContext): Step {
+function checkFields(
+  step: Step,
+  type: StepType,
+  pointer: string,
+  context: CheckContext,
+): Pick<CheckedStep, 'step' | 'isSound'> {
   const { problems, known } = context;
   const shape = findStepShapeProblems(step as JsonObject, type, pointer);
   problems.add(...shape);
   checkOutputKey(step, pointer, problems);
+  if (type.settle) checkClocks(step, pointer, problems);
   for (const field of type.templates)
     if (step[field] !== undefined)
       checkTemplateAt(step[field], `${pointer}/${field}`, context, type.interpolation?.(step, field));
@@ -118,13 +125,20 @@ function checkFields(step: Step, type: StepType, pointer: string, context: Check
     const source = step[field];
     if (typeof source === 'string' && source !== '') checkExpressionAt(source, `${pointer}/${field}`, context);
   }
+  if (shape.length > 0) return { step: { ...step, type: type.type }, isSound: false };
   const normal = type.normalise ? type.normalise(step) : { ...step, type: type.type };
-  // A type's own checks may rely on the shape.
-  if (shape.length === 0 && type.check)
-    problems.add(
-      ...type.check(normal, known).map((problem) => ({ ...problem, pointer: `${pointer}${problem.pointer}` })),
-    );
-  return normal;
+  const own = type.check?.(normal, known) ?? [];
+  problems.add(...own.map((problem) => ({ ...problem, pointer: `${pointer}${problem.pointer}` })));
+  return { step: normal, isSound: true };
+}
+
+/** A step that waits, or decides at once, is in no queue, and has due times of its own. */
+function checkClocks(step: Step, pointer: string, problems: ProblemList): void {
+  for (const field of ['queueTimeoutMs', 'deadlineMs'] as const) {
+    if (step[field] === undefined) continue;
+    const hint = 'leave it out; a step that waits for somebody takes dueInMs';
+    problems.add({ pointer: `${pointer}/${field}`, message: 'is for steps that work, as call-tool does', hint });
+  }
 }
 
 function checkOutputKey({ outputKey }: Step, pointer: string, problems: ProblemList): void {
@@ -133,7 +147,7 @@ function checkOutputKey({ outputKey }: Step, pointer: string, problems: ProblemL
 }
 
 function checkTemplateAt(value: unknown, pointer: string, context: CheckContext, interpolation?: Interpolation): void {
-  const { problems, reads } = checkTemplate(value, pointer, interpolation, context.forms);
+  const { problems, reads } = checkTemplate(value, pointer, interpolation, context.budget);
   context.problems.add(...problems);
   checkReads(reads, pointer, context);
 }

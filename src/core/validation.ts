@@ -3,7 +3,7 @@
 
 import type { Definition, Step } from './definition.ts';
 import type { Problem } from './errors.ts';
-import { FormBudget } from './expression-tree.ts';
+import { ExpressionBudget } from './expression-tree.ts';
 import { findJsonProblems, isJsonObject, type Json, type JsonObject } from './json.ts';
 import type { Known, StepTypes } from './step-type.ts';
 import { checkGraph } from './validation-graph.ts';
@@ -51,7 +51,7 @@ export function validateDefinition(
   const problems = new ProblemList();
   problems.add(...findShapeProblems(input));
   const ids = collectIds(input['steps'] ?? null);
-  const context: CheckContext = { types, known, problems, ids, readsOf: new Map(), forms: new FormBudget() };
+  const context: CheckContext = { types, known, problems, ids, readsOf: new Map(), budget: new ExpressionBudget() };
   const steps = checkSteps(input['steps'] ?? null, context);
   checkRest(input, context);
   checkGraph(input, steps, context);

@@ -1,6 +1,7 @@
-// How a wait ends: a person answers a pause, or its time has come. Each verb answers what is to be done, or why not;
+// How a wait ends: a person answers a pause, a receiver a callback, or its time has come. Each verb answers what is to be done, or why not;
 // core/transition.ts does it.
 
+import type { Command } from './commands.ts';
 import type { Draft } from './draft.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { completeStep, failStep } from './routing.ts';
@@ -30,13 +31,25 @@ export function wakeStep(draft: Draft, open: OpenStep): Refusal | (() => void) {
   if (answer && verdict?.ok) {
     return () => {
       draft.closePause(open, { status: 'expired', answer, answeredBy: nobody.userId });
-      completeStep(draft, open, verdict.outcome, { fields: verdict.mergeIntoData });
+      completeStep(draft, open, verdict.outcome);
     };
   }
   return () => {
     draft.closePause(open, { status: 'expired' });
     failStep(draft, open, { code: 'timeout', message: `Nobody answered step "${open.step}" in time` }, 'timed-out');
   };
+}
+
+/** Ends a step run that waits for what it sent outside; refused `step_not_open` when it waits for another delivery, or for none. */
+export function settleCallback(
+  draft: Draft,
+  open: OpenStep,
+  { deliveryId, result }: Extract<Command, { type: 'settle-callback' }>,
+): Refusal | (() => void) {
+  if (open.awaits !== 'callback' || open.deliveryId !== deliveryId)
+    return refuse('step_not_open', `Step "${open.step}" does not wait for this delivery any more`);
+  if ('error' in result) return () => failStep(draft, open, result.error, 'failed');
+  return () => completeStep(draft, open, { kind: 'complete', output: result.output });
 }
 
 /** An answer that does not fit leaves the pause open; one that fits is kept with it, whatever becomes of the step run. */
@@ -52,7 +65,7 @@ export function answerPause(draft: Draft, request: AnswerRequest): Refusal | (()
   if (!verdict.ok) return refuse('invalid_input', 'The answer does not fit; the pause stays open', verdict.problems);
   return () => {
     draft.closePause(open, { status: 'answered', answer, answeredBy: actor.userId });
-    completeStep(draft, open, verdict.outcome, { fields: verdict.mergeIntoData });
+    completeStep(draft, open, verdict.outcome);
   };
 }
 

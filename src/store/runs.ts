@@ -5,6 +5,7 @@ import type pg from 'pg';
 import { type Mark, unpackMark } from '../core/events.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import type { Cancellation, RunError, RunState, RunStatus } from '../core/run.ts';
+import { type StoredVisits, unpackVisits } from '../core/visits.ts';
 
 interface RunRow {
   id: string;
@@ -14,7 +15,7 @@ interface RunRow {
   status: RunStatus;
   seq: number;
   open: Mark[];
-  visits: Record<string, number>;
+  visits: StoredVisits;
   step_runs: number;
   input: JsonObject;
   data: JsonObject;
@@ -104,7 +105,7 @@ function readRun(row: RunRow): RunState {
     status: row.status,
     seq: row.seq,
     open: row.open.map(unpackMark),
-    visits: row.visits,
+    ...unpackVisits(row.visits),
     stepRuns: row.step_runs,
     input: row.input,
     data: row.data,

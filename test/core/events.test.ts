@@ -21,6 +21,7 @@ describe('events', () => {
         type: 'step.started',
         step: 'a',
         detail: { attempt: 1 },
+        starts: true,
         moved: [{ step: 'a', visit: 1, status: 'running', fence: 1 }],
       },
       {

@@ -3,7 +3,7 @@
 
 import { expect } from 'chai';
 import type { Command } from '../../src/core/commands.ts';
-import { mergeDecisions } from '../../src/core/draft.ts';
+import { mergeDecisions } from '../../src/core/merging.ts';
 import { decide } from '../../src/core/transition.ts';
 import { ask, flow, set, work } from '../support/core-flows.ts';
 import { given, type TestRun } from '../support/core-run.ts';

@@ -6,18 +6,23 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Command } from '../../src/core/commands.ts';
+import type { Decision } from '../../src/core/decision.ts';
 import type { Definition } from '../../src/core/definition.ts';
-import { type Decision, mergeDecisions } from '../../src/core/draft.ts';
 import { packMark, unpackMark } from '../../src/core/events.ts';
+import { mergeDecisions } from '../../src/core/merging.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import type { Verdict } from '../../src/core/refusal.ts';
-import { FINISHED, type RunState } from '../../src/core/run.ts';
+import { FINISHED, keyOf, type RunState } from '../../src/core/run.ts';
 import { decide } from '../../src/core/transition.ts';
 import { chooseCommand, driveToEnd } from '../support/core-driver.ts';
 import { planOf } from '../support/core-flows.ts';
 import { buildDefinition, type Graph, graphs } from '../support/core-graphs.ts';
+import { checkHistory, rollbackTo, snapshotsOf } from '../support/core-history.ts';
 import { TestRun } from '../support/core-run.ts';
 import { must } from '../support/must.ts';
+
+type Rollback = Extract<Command, { type: 'rollback' }>;
+type Accepted = Extract<Verdict, { kind: 'accepted' }>;
 
 const SCHEDULES = Number(process.env['CORE_RUNS'] ?? 20_000);
 const PER_GRAPH = 4;
@@ -27,7 +32,7 @@ const MOST_COMMANDS = 2_000;
 const schedules = fc.array(fc.array(fc.nat(0xffff), { maxLength: 40 }), { minLength: PER_GRAPH, maxLength: PER_GRAPH });
 
 describe('random runs', () => {
-  const seen = { commands: 0, accepted: 0, held: 0, retried: 0, ends: {} as Record<string, number> };
+  const seen = { commands: 0, accepted: 0, held: 0, retried: 0, rolledBack: 0, ends: {} as Record<string, number> };
 
   it(`keep every invariant after every command, and end (${SCHEDULES} schedules)`, () => {
     fc.assert(
@@ -44,6 +49,7 @@ describe('random runs', () => {
     expect(seen.ends).to.have.all.keys('completed', 'failed', 'cancelled');
     expect(seen.held).to.be.greaterThan(0);
     expect(seen.retried).to.be.greaterThan(0);
+    expect(seen.rolledBack).to.be.greaterThan(0);
     expect(seen.accepted / seen.commands).to.be.within(0.3, 0.9);
   });
 
@@ -60,6 +66,8 @@ describe('random runs', () => {
   function playOn(definition: Definition, plan: Plan, numbers: readonly number[]): void {
     const run = new TestRun(definition, plan, numbers.length % 3 === 0 ? { n: numbers.length % 4 } : {});
     const asked: Command[] = [];
+    /** The run after each decision that ended with a snapshot, by the number of its last event. */
+    const stops = new Map<number, RunState>();
     let afterEnd = 0;
     for (const number of numbers) {
       if (FINISHED.has(run.state.status) && ++afterEnd > 4) break;
@@ -71,17 +79,26 @@ describe('random runs', () => {
       const verdict = run.ask(command);
       if (verdict.kind !== 'accepted')
         must(run.state === before, () => `${command.type} was ${verdict.kind} and changed the run`);
+      if (command.type === 'rollback' && verdict.kind === 'accepted') {
+        checkRolledBack(before, command, verdict);
+        checkRestored(command, stops.get(command.fold.snapshot.seq));
+        seen.rolledBack += 1;
+      }
       if (run.status === 'held') checkHeld(before, command, verdict);
       if (command.type === 'release' && verdict.kind === 'accepted') checkReleased(run);
       asked.push(command);
+      stops.set(run.state.seq, run.state);
       seen.commands += 1;
       if (command.type === 'retry' && verdict.kind === 'accepted') seen.retried += 1;
       if (run.status === 'held') seen.held += 1;
       if (verdict.kind === 'accepted') seen.accepted += 1;
     }
+    if (numbers.length % 2) checkHistory(run);
     driveToEnd(run, MOST_COMMANDS);
     run.ledger.checkFold(run.state);
+    checkHistory(run);
     checkFinished(run, asked);
+    if (numbers.length % 4 === 1) checkEndsAgain(run);
     seen.ends[run.status] = (seen.ends[run.status] ?? 0) + 1;
   }
 });
@@ -111,10 +128,49 @@ function checkRepeatable(run: TestRun, command: Command): void {
   must(isDeepStrictEqual(decided(), decided()), () => `${command.type} was decided in two ways`);
 }
 
-/** No command but a retry changes a run that is over, and none one that has completed. */
+/** What was open is open again, as new visits under new keys, and what has come since is undone. */
+function checkRolledBack(before: RunState, { fold }: Rollback, { decision }: Accepted): void {
+  const [event] = decision.events;
+  const undone = (event?.data.closed ?? []).map(keyOf);
+  const { marks, completed } = fold.snapshot;
+  must(
+    before.open.every((open) => undone.includes(keyOf(open))),
+    () => 'something open was not undone',
+  );
+  must(!completed.some((ref) => undone.includes(keyOf(ref))), () => 'a step of the snapshot was undone');
+  const anew = (event?.data.opened ?? []).map(({ step }) => step);
+  for (const { step, completed: isDone } of marks) {
+    const place = isDone ? 0 : anew.indexOf(step);
+    must(place >= 0, () => `${step} was open, and is not again`);
+    if (!isDone) anew.splice(place, 1);
+  }
+  must(
+    decision.steps.every((row) => row.isNew || row.status === 'undone'),
+    () => 'an old step run goes on',
+  );
+}
+
+/** What it puts back is what a run had that stopped there. */
+function checkRestored({ restored }: Rollback, stopped: RunState | undefined): void {
+  if (!stopped) return;
+  const { data, outputs } = stopped;
+  must(isDeepStrictEqual(restored, { data, outputs }), () => `it had ${JSON.stringify(data)} there`);
+}
+
+/** Back to the last snapshot of a run that is over, it ends again and leaves nothing open. */
+function checkEndsAgain(run: TestRun): void {
+  const last = snapshotsOf(run).at(-1);
+  if (!last) return;
+  run.when(rollbackTo(run, last.seq)!);
+  driveToEnd(run, MOST_COMMANDS);
+  run.ledger.checkFold(run.state);
+  checkHistory(run);
+}
+
+/** No command but a retry or a rollback changes a run that is over. */
 function checkFinished(run: TestRun, asked: readonly Command[]): void {
   for (const command of asked) {
-    if (command.type === 'retry' && run.status !== 'completed') continue;
+    if (command.type === 'rollback' || (command.type === 'retry' && run.status !== 'completed')) continue;
     const { kind } = decide(run.plan, run.state, command, run.context());
     must(kind !== 'accepted', () => `a ${run.status} run took ${command.type}`);
   }

@@ -74,6 +74,14 @@ describe('retries', () => {
     expect(run.pass(1_000).fail('a', again).status).to.equal('failed');
   });
 
+  it('codes that the step calls non-retryable are tried no more, whatever the handler says', () => {
+    const run = once({ attempts: 9, nonRetryable: ['no_such_customer'] }).fail('a', again);
+    expect(run.pass(1_000).fail('a', { ...again, code: 'no_such_customer' }).state.error?.code).to.equal(
+      'no_such_customer',
+    );
+    expect(run.row('a').attempt).to.equal(2);
+  });
+
   it('a step that works without a claim retries just so', () => {
     const run = once();
     const error = { code: 'x', message: 'x', retryable: true, definite: false };
@@ -107,7 +115,7 @@ describe('retries', () => {
 
 describe('retry delays', () => {
   it('"3 attempts, 1 s base, 30 s cap, 25 % jitter" where a step says nothing', () => {
-    expect(DEFAULT_RETRY).to.deep.equal({ attempts: 3, delayMs: 1_000, factor: 2, maxDelayMs: 30_000, jitter: 0.25 });
+    expect(DEFAULT_RETRY).to.deep.include({ attempts: 3, delayMs: 1_000, factor: 2, maxDelayMs: 30_000, jitter: 0.25 });
     const delays = [1, 2, 3, 5, 6, 50].map((attempt) => retryDelayMs(DEFAULT_RETRY, attempt, 0.5));
     expect(delays).to.deep.equal([1_000, 2_000, 4_000, 16_000, 30_000, 30_000]);
   });

@@ -156,6 +156,22 @@ describe('a retry and pauses', () => {
 
 const approve = { type: 'request_user_action' as const, actionId: 'approve' };
 
+describe('a retry and outputs', () => {
+  it('what a step run left when it failed is not its output any more', () => {
+    const run = given(flow('review > end', { review: ask() })).answer('review', 'reject');
+    expect(run.row('review').output).to.include({ outcome: 'rejected' });
+    expect(run.when(retry).row('review').output).to.equal(null);
+  });
+
+  it('nor when it completes with nothing then', () => {
+    const graph = flow('a > end; b', { a: work({ outputKey: 'big' }) }, { onCancel: 'b' });
+    const run = given(graph, { big: 'x' }).work('a', 'x'.repeat(1_050_000));
+    expect(run.state.error?.code).to.equal('data_too_large');
+    expect(run.when(retry).row('a').output).to.equal(null);
+    expect(run.work('a', null).row('a')).to.include({ status: 'completed', output: null });
+  });
+});
+
 describe('a retry of a cancelled run', () => {
   const graph = flow('a > b, review > j > end', { review: ask() });
 

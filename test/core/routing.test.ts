@@ -101,6 +101,12 @@ describe('which edges are followed: answers', () => {
     expect(run.state.interrupted).to.have.length(1);
   });
 
+  it('and says why it was rejected, where that was said', () => {
+    const run = given(flow('review > ship > end', { review: ask() }));
+    run.when({ type: 'answer', answer: { type: 'request_user_action', actionId: 'reject', comment: 'too dear' } });
+    expect(run.state.error?.message).to.equal('Step "review" was rejected: too dear');
+  });
+
   it('a default edge alone does not take a rejection', () => {
     expect(given(flow('review !> ship > end', { review: ask() })).answer('review', 'reject').status).to.equal('failed');
     expect(given(flow('review !> ship > end', { review: ask() })).answer('review', 'approve').open).to.deep.equal([

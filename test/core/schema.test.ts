@@ -173,6 +173,7 @@ describe('a schema that a user writes', () => {
       'must be one of string, number, integer, boolean, object, array, null, or a list of them',
     ],
     ['an unknown format', { format: 'phone' }, '/format', 'is no format that is known here'],
+    ['a format that is no text', { format: { toString: null } }, '/format', 'is no format that is known here'],
     ['a negative length', { minLength: -1 }, '/minLength', 'must be a whole number from 0 up'],
     ['a limit that is text', { maximum: '5' }, '/maximum', 'must be a number'],
     ['an empty enum', { enum: [] }, '/enum', 'must be a list with at least one value'],

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { ACCEPTS, type Command, type CommandType } from '../../src/core/commands.ts';
 import type { RunStatus } from '../../src/core/run.ts';
 import { decide } from '../../src/core/transition.ts';
-import { ask, flow, set, wait } from '../support/core-flows.ts';
+import { ask, flow, send, set, wait } from '../support/core-flows.ts';
 import { given, type TestRun } from '../support/core-run.ts';
 
 const RUN_STATUSES: readonly RunStatus[] = ['queued', 'running', 'waiting', 'held', 'completed', 'failed', 'cancelled'];
@@ -18,11 +18,13 @@ const BY_RUN: Record<CommandType, string> = {
   'expire-lease': ' yes yes yes yes          run_finished run_finished run_finished',
   settle: '         yes yes yes conflict     run_finished run_finished run_finished',
   wake: '           yes yes yes conflict     run_finished run_finished run_finished',
+  'settle-callback': 'yes yes yes yes        run_finished run_finished run_finished',
   answer: '         yes yes yes yes          run_finished run_finished run_finished',
   'expire-run': '   yes yes yes yes          run_finished run_finished run_finished',
   hold: '           yes yes yes already      run_finished run_finished run_finished',
   release: '        conflict conflict conflict yes run_finished run_finished run_finished',
   retry: '          conflict conflict conflict conflict run_finished yes yes',
+  rollback: '       conflict conflict conflict yes yes yes yes',
   cancel: '         yes yes yes yes          run_finished run_finished already     ',
   terminate: '      yes yes yes yes          run_finished run_finished already     ',
 };
@@ -38,6 +40,8 @@ const SITUATIONS = [
   'asking-due',
   'sleeping',
   'sleeping-due',
+  'calling',
+  'calling-due',
   'closed',
 ] as const;
 type Situation = (typeof SITUATIONS)[number];
@@ -56,6 +60,8 @@ const BY_STEP = {
     'asking-due': 'claim_lost',
     sleeping: 'claim_lost',
     'sleeping-due': 'claim_lost',
+    calling: 'claim_lost',
+    'calling-due': 'claim_lost',
     closed: 'step_not_open',
   },
   complete: withClaim({ running: 'accepted' }),
@@ -69,7 +75,12 @@ const BY_STEP = {
     'sleeping-due': 'accepted',
     asking: 'step_not_open',
     sleeping: 'not_due',
+    'calling-due': 'accepted',
+    calling: 'step_not_open',
   }),
+  'settle-callback': stepNotOpen({ calling: 'accepted', 'calling-due': 'accepted' }),
+  'settle-callback as failed': stepNotOpen({ calling: 'accepted', 'calling-due': 'accepted' }),
+  'settle-callback of another delivery': stepNotOpen({}),
   answer: {
     none: 'run_not_paused',
     pending: 'already_answered',
@@ -81,6 +92,8 @@ const BY_STEP = {
     'asking-due': 'accepted',
     sleeping: 'run_not_paused',
     'sleeping-due': 'run_not_paused',
+    calling: 'run_not_paused',
+    'calling-due': 'run_not_paused',
     closed: 'run_not_paused',
   },
 } satisfies Record<string, Record<Situation, string>>;
@@ -120,6 +133,8 @@ const BUILD: Record<Situation, () => TestRun> = {
   'asking-due': () => given(flow('x > end', { x: ask({ dueInMs: 10, onTimeout: 'approve' }) })).pass(10),
   sleeping: () => given(flow('x > end', { x: wait(10) })),
   'sleeping-due': () => given(flow('x > end', { x: wait(10) })).pass(10),
+  calling: () => given(flow('x > end', { x: send() })),
+  'calling-due': () => given(flow('x > end', { x: send({ dueInMs: 10 }) })).pass(10),
   closed: () => given(flow('x > b > end')).work('x'),
 };
 
@@ -127,7 +142,9 @@ const error = { code: 'broken', message: 'It broke', retryable: true, definite: 
 
 function commandFor(name: StepCommand, run: TestRun): Command {
   const ref = { step: 'x', visit: 1 };
-  const { fence, attempt } = run.state.open.find(({ step }) => step === 'x') ?? { fence: 1, attempt: 1 };
+  const open = run.state.open.find(({ step }) => step === 'x');
+  const { fence, attempt } = open ?? { fence: 1, attempt: 1 };
+  const callback = { type: 'settle-callback', ...ref, deliveryId: open?.deliveryId ?? 'none' } as const;
   const commands: Record<StepCommand, Command> = {
     claim: { type: 'claim', ...ref, input: null },
     complete: { type: 'complete', ...ref, fence, output: {} },
@@ -137,6 +154,9 @@ function commandFor(name: StepCommand, run: TestRun): Command {
     'expire-lease': { type: 'expire-lease', ...ref, fence },
     settle: { type: 'settle', ...ref },
     wake: { type: 'wake', ...ref },
+    'settle-callback': { ...callback, result: { output: { ok: true } } },
+    'settle-callback as failed': { ...callback, result: { error: { code: 'gone', message: 'It is gone' } } },
+    'settle-callback of another delivery': { ...callback, deliveryId: 'another', result: { output: {} } },
     answer: { type: 'answer', step: 'x', answer: { type: 'request_user_action', actionId: 'approve' } },
   };
   return commands[name];
@@ -149,11 +169,17 @@ const COMMANDS: Record<CommandType, Command> = {
   'expire-lease': { type: 'expire-lease', step: 'a', visit: 1, fence: 1 },
   settle: { type: 'settle', step: 'a', visit: 1 },
   wake: { type: 'wake', step: 'a', visit: 1 },
+  'settle-callback': { type: 'settle-callback', step: 'a', visit: 1, deliveryId: 'd', result: { output: {} } },
   answer: { type: 'answer', answer: { type: 'request_user_action', actionId: 'approve' } },
   'expire-run': { type: 'expire-run' },
   hold: { type: 'hold' },
   release: { type: 'release' },
   retry: { type: 'retry' },
+  rollback: {
+    type: 'rollback',
+    fold: { lastSeq: 1, snapshot: { seq: 1, marks: [], completed: [] }, since: [], visits: {} },
+    restored: { data: {}, outputs: {} },
+  },
   cancel: { type: 'cancel' },
   terminate: { type: 'terminate' },
 };
@@ -161,7 +187,9 @@ const COMMANDS: Record<CommandType, Command> = {
 /** Asks, on a state that nobody may write to; says how it was answered. A refusal answers nothing but a code and why. */
 function answerOf(run: TestRun, command: Command, status = run.state.status): string {
   const state = deepFreeze(structuredClone({ ...run.state, status }));
-  const verdict = decide(run.plan, state, command, run.context());
+  const asked =
+    command.type === 'rollback' ? { ...command, fold: { ...command.fold, lastSeq: run.state.seq } } : command;
+  const verdict = decide(run.plan, state, asked, run.context());
   if (verdict.kind !== 'refused') return verdict.kind;
   expect(verdict.message).to.not.equal('');
   expect(Object.keys(verdict)).to.have.members(
@@ -233,6 +261,8 @@ describe('every command × step run status', () => {
       'fail-attempt': ['running'],
       'expire-lease': ['running'],
       answer: ['asking', 'asking-due'],
+      'settle-callback': ['calling', 'calling-due'],
+      'settle-callback as failed': ['calling', 'calling-due'],
     };
     for (const name of Object.keys(BY_STEP) as StepCommand[]) {
       for (const situation of SITUATIONS) {

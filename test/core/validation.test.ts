@@ -207,10 +207,11 @@ describe('a definition with a problem', () => {
       single({ type: 'approval' }, { descripton: 'x' }),
       '/descripton: is an unknown key (did you mean "description"?; a key of your own begins with "x-")',
     ],
+    ['has a deadline of nothing', single({ type: 'approval' }, { deadlineMs: 0 }), '/deadlineMs: must be 1 or more'],
     [
-      'has a deadline',
-      single({ type: 'approval' }, { deadlineMs: 5 }),
-      '/deadlineMs: is not available in this version',
+      'gives a step that waits the deadline of one that works',
+      single({ type: 'approval', deadlineMs: 5 }),
+      '/steps/0/deadlineMs: is for steps that work, as call-tool does (leave it out; a step that waits for somebody takes dueInMs)',
     ],
     ['has no steps', { name: 'x', initialStep: 'a', steps: [] }, '/steps: must have at least 1 item(s)'],
     [
@@ -419,6 +420,26 @@ describe('a definition with a problem', () => {
     });
   });
 
+  it('is told where its steps have no shape, whatever stands there instead', () => {
+    const odd = { toString: null } as never;
+    const pointersOf = (step: object) => problemsOf(single(step as never)).map(({ pointer }) => pointer);
+    expect(pointersOf({ type: 'approval', actions: [{ id: 'yes', label: odd }] })).to.deep.equal([
+      '/steps/0/actions/0/label',
+    ]);
+    expect(pointersOf({ type: 'call-tool', tool: odd, args: {} })).to.deep.equal(['/steps/0/tool']);
+    expect(pointersOf({ type: 'condition', condition: odd })).to.deep.equal(['/steps/0/condition']);
+  });
+
+  it('is told where its edges are no edges, whatever stands there instead', () => {
+    const odd = { toString: null } as never;
+    const edge = (part: object) =>
+      problemsOf(flow([{ id: 'a', type: 'approval' }, end], [{ from: 'a', to: 'end', ...part }]));
+    expect(edge({ on: odd }).map(({ pointer }) => pointer)).to.deep.equal(['/edges/0/on']);
+    expect(edge({ default: odd }).map(({ pointer }) => pointer)).to.deep.equal(['/edges/0/default']);
+    expect(edge({ condition: odd }).map(({ pointer }) => pointer)).to.deep.equal(['/edges/0/condition']);
+    expect(edge({ from: odd }).map(({ pointer }) => pointer)).to.include('/edges/0/from');
+  });
+
   it('is told everything at once', () => {
     const problems = problemsOf({
       name: '',
@@ -464,6 +485,23 @@ describe('a definition with a problem', () => {
     expect(unlike).to.have.length(100);
     expect(unlike[0]!.pointer).to.match(/^\/edges\/\d+\/condition$/);
     expect(unlike[0]!.message).to.include('one too many that is built unlike the others; write them alike');
+  });
+
+  it('may have 60,000 different conditions, but not as many names and values as take long to check (S-48)', () => {
+    const conditions = (count: number, write: (index: number) => string) =>
+      problemsOf(
+        flow(
+          [{ id: 'a', type: 'approval' }, end],
+          Array.from({ length: count }, (_, index) => ({ from: 'a', to: 'end', condition: write(index) })),
+        ),
+      );
+    expect(conditions(60_000, (index) => `data.x == ${index}`)).to.deep.equal([]);
+    const long = conditions(400, (index) => `[${'1,'.repeat(4_900)}${index}] == []`);
+    expect(long).to.have.length(100);
+    expect(long[0]).to.include({ pointer: '/edges/50/condition' });
+    expect(long[0]!.message).to.match(
+      /is one too many: the expressions of a workflow have at most 500000 names, values and signs together$/,
+    );
   });
 
   it('is told a hundred problems at most', () => {

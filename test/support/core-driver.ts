@@ -4,6 +4,7 @@
 import type { Command, Work } from '../../src/core/commands.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { FINISHED, type OpenStep, type StepRef } from '../../src/core/run.ts';
+import { rollbackTo, snapshotsOf } from './core-history.ts';
 import { type TestRun, toAnswer } from './core-run.ts';
 
 /** One number: its low bits choose what to ask, its high bits of whom and how. */
@@ -13,6 +14,11 @@ export function chooseCommand(run: TestRun, asked: readonly Command[], number: n
   const { open } = run.state;
   const one = open[how % Math.max(1, open.length)];
   if (FINISHED.has(run.state.status) && how % 2) return { type: 'retry', ...(how % 4 > 1 ? { reason: 'again' } : {}) };
+  if (choice === 11 || (FINISHED.has(run.state.status) && how % 4 === 0)) {
+    const snapshots = snapshotsOf(run);
+    const to = snapshots[how % Math.max(1, snapshots.length)];
+    if (to) return { ...rollbackTo(run, to.seq)!, ...(how % 3 ? { reason: 'take it back' } : {}) };
+  }
   if (choice === 10 && how % 8 === 0) return { type: 'retry' };
   if (choice === 0) return { type: 'cancel', ...(how % 2 ? { reason: 'enough' } : {}) };
   if (choice === 1 && how % 4 === 0) return { type: 'terminate' };
@@ -35,6 +41,7 @@ export function nextCommand(run: TestRun, open: OpenStep, how: number): Command 
       return { type: 'wake', ...ref };
     case 'waiting':
       if (open.awaits === 'time' || (open.dueAt !== undefined && how % 3 === 0)) return { type: 'wake', ...ref };
+      if (open.awaits === 'callback') return callBack(open, how);
       return {
         type: 'answer',
         step: open.step,
@@ -89,6 +96,11 @@ function endOfWork({ step, visit }: StepRef, work: Work, how: number): Command {
 
 function outputFor(how: number): JsonObject | number {
   return how % 16 === 15 ? how : { n: (how >>> 2) % 4 };
+}
+
+function callBack({ step, visit, deliveryId }: OpenStep, how: number): Command {
+  const result = how % 4 === 0 ? { error: { code: 'gone', message: 'It is gone' } } : { output: outputFor(how) };
+  return { type: 'settle-callback', step, visit, deliveryId: how % 7 === 2 ? 'another' : deliveryId!, result };
 }
 
 function fittingAnswer(run: TestRun, open: OpenStep, how: number) {

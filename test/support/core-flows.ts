@@ -23,6 +23,7 @@ export const wait = (durationMs: number | string, fields: Fields = {}): Fields =
   durationMs,
   ...fields,
 });
+export const send = (fields: Fields = {}): Fields => ({ type: 'callback', url: 'https://example.com/', ...fields });
 export const end = (fields: Fields = {}): Fields => ({ type: 'end-flow', ...fields });
 
 /**

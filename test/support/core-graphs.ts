@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import type { Definition, Edge } from '../../src/core/definition.ts';
-import { ask, check, collect, end, set, valid, wait, work } from './core-flows.ts';
+import { ask, check, collect, end, send, set, valid, wait, work } from './core-flows.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -31,6 +31,7 @@ const CONDITIONS = ['data.n>1', 'data.n==0', 'data.m>1', 'steps.s0.output.n>0', 
 const KINDS: ((how: number) => Fields)[] = [
   (how) =>
     work({
+      ...(how % 7 === 0 ? { queueTimeoutMs: 12, deadlineMs: 30 } : {}),
       retry: { attempts: 1 + (how % 3), delayMs: 10, maxDelayMs: 50, ...(how % 5 === 0 ? { budgetMs: 30 } : {}) },
     }),
   (how) =>
@@ -47,11 +48,12 @@ const KINDS: ((how: number) => Fields)[] = [
   (how) => set(how % 2 ? { m: how % 4 } : { m: `\${data.n + 1}` }),
   (how) => check(CONDITIONS[how % CONDITIONS.length]!, how % 3 === 0 ? { route: 'first' } : {}),
   (how) => wait(how % 3 === 0 ? 0 : how % 3 === 1 ? 15 : `\${data.n}`),
+  (how) => send(how % 2 ? { dueInMs: 20 } : {}),
   (how) => end(how % 3 === 0 ? { status: 'failed' } : how % 3 === 1 ? { result: `\${data.n}` } : {}),
 ];
 /** Which kind a number stands for: working and asking steps are met most often. */
-const MIX = [0, 1, 0, 2, 3, 4, 5, 6, 7, 0, 2, 4];
-const END = 7;
+const MIX = [0, 1, 0, 2, 3, 4, 5, 6, 8, 0, 2, 4, 7];
+const END = 8;
 const NAMES = [undefined, 'error', undefined, 'error', 'timeout', 'first', 'second'];
 
 /** The definition that the numbers stand for. The last step is an end-flow, and every step can be reached from the first. */
@@ -81,6 +83,7 @@ export function buildDefinition(graph: Graph): Definition {
     steps,
     edges: [...edges.values()],
     ...(onCancel ? { onCancel } : {}),
+    ...(graph.onCancel % 5 === 0 ? { deadlineMs: 100 } : {}),
   });
 }
 

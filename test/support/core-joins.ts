@@ -1,9 +1,9 @@
 // The rules of joins, said once more and in another way than in core/joins.ts: from the definition's edges by walking
 // on from each step, on the marking before and after a decision. It knows nothing of how a decision is made.
 
+import type { Decision } from '../../src/core/decision.ts';
 import type { Definition, Edge } from '../../src/core/definition.ts';
-import { type Decision, keyOf } from '../../src/core/draft.ts';
-import type { OpenStep, RunState } from '../../src/core/run.ts';
+import { keyOf, type OpenStep, type RunState } from '../../src/core/run.ts';
 import { must } from './must.ts';
 
 /** By step, where what is open there may yet arrive: over plain edges only, and over all. */
@@ -46,6 +46,8 @@ export function checkJoins(round: Round): void {
     const hasGone =
       row.status !== 'pending' &&
       row.status !== 'cancelled' &&
+      row.status !== 'undone' &&
+      row.attempt > 0 &&
       (were.get(keyOf(row))?.status ?? 'pending') === 'pending' &&
       !were.get(keyOf(row))?.wasQueued;
     if (hasGone) checkGone(round, row, stayed, were);

@@ -3,17 +3,19 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from '../../src/core/commands.ts';
+import type { Decision, DeliveryRow, PauseRow, StepRow } from '../../src/core/decision.ts';
 import type { Definition } from '../../src/core/definition.ts';
-import { type Decision, keyOf, type PauseRow, type StepRow } from '../../src/core/draft.ts';
 import { foldEvents, packMark, type RunEvent } from '../../src/core/events.ts';
-import type { OpenStep, RunState, StepRef } from '../../src/core/run.ts';
+import { isSame, keyOf, type OpenStep, type RunState } from '../../src/core/run.ts';
+import { countOf } from '../../src/core/visits.ts';
 import { type Arrivals, arrivalsOf, checkJoins } from './core-joins.ts';
 import { must } from './must.ts';
 
 export type StoredStep = Omit<StepRow, 'isNew' | 'redispatch'> & { dispatch: number };
 export type StoredPause = Omit<PauseRow, 'isNew'>;
 
-const CLOSED = new Set(['completed', 'failed', 'skipped', 'cancelled']);
+const CLOSED = new Set(['completed', 'failed', 'undone', 'cancelled']);
+const REOPENING = new Set(['retry', 'rollback']);
 const LAST_EVENT: Record<string, string> = {
   completed: 'run.completed',
   failed: 'run.failed',
@@ -24,6 +26,7 @@ export class Ledger {
   readonly events: RunEvent[] = [];
   readonly steps = new Map<string, StoredStep>();
   readonly pauses = new Map<string, StoredPause>();
+  readonly deliveries = new Map<string, DeliveryRow>();
   readonly #definition: Definition;
   readonly #arrivals: Arrivals;
 
@@ -35,15 +38,17 @@ export class Ledger {
   /** Stores one decision as the commit would, and checks it and all that is stored then. */
   take(before: RunState | null, decision: Decision, command: Command | null = null): void {
     const { state, events } = decision;
-    const mayReopen = command === null || command.type === 'retry';
+    const mayReopen = command === null || REOPENING.has(command.type);
     must(!before || !(before.status in LAST_EVENT) || mayReopen, () => `a ${before?.status} run was decided on`);
     this.#checkReopened(before, decision);
     checkHistory(before, decision);
     this.events.push(...events);
     for (const row of decision.steps) this.#storeStep(row, decision, command);
     for (const row of decision.pauses) this.#storePause(row);
+    for (const row of decision.deliveries) this.#storeDelivery(row);
     this.#checkRows(state);
     this.#checkPauses(state);
+    this.#checkDeliveries(state);
     checkStatus(state, this.events.at(-1)!.type, this.#isHeld());
     checkData(before, decision);
     checkJoins({ definition: this.#definition, arrivals: this.#arrivals, before: before?.open ?? [], decision });
@@ -62,13 +67,18 @@ export class Ledger {
     const known = this.steps.get(key);
     must(isNew === !known, () => `${key} is ${known ? 'inserted twice' : 'updated before it is inserted'}`);
     const isReopened = decision.events.some(({ type }) => type === 'run.retried');
-    const mayGoOn = !known || !CLOSED.has(known.status) || (isReopened && known.status !== 'completed');
+    const isUndone = row.status === 'undone';
+    must(!isUndone || decision.rewritesData, () => `${key} was undone without a rollback`);
+    const mayGoOn =
+      !known || !CLOSED.has(known.status) || (isUndone ? known.status !== 'undone' : isReopened && isStopped(known));
     must(mayGoOn, () => `${key} was ${known?.status} and became ${row.status}`);
     must(row.fence >= (known?.fence ?? 0), () => `the fence of ${key} went back`);
-    const takesAway = row.status === 'running' || row.status === 'cancelled';
+    const takesAway =
+      row.status === 'running' || row.status === 'cancelled' || (isUndone && known?.status === 'running');
     const isMoved = known && takesAway && known.status !== row.status;
     must(!isMoved || row.fence > known.fence, () => `${key} became ${row.status} under the same fence`);
-    must(row.attempt >= (known?.attempt ?? 1) || isReopened, () => `the attempt of ${key} went back`);
+    const isReplayed = row.attempt === 0 && row.status === 'completed' && decision.events[0]?.type === 'run.created';
+    must(row.attempt >= (known?.attempt ?? 1) || isReopened || isReplayed, () => `the attempt of ${key} went back`);
     const isDefinite = command === null || (command.type === 'fail-attempt' && command.error.definite);
     must(row.epoch === (known?.epoch ?? 0) || isDefinite, () => `the epoch of ${key} grew without a definite failure`);
     if (row.status === 'queued') {
@@ -97,6 +107,15 @@ export class Ledger {
     this.pauses.set(row.id, { ...known, ...row });
   }
 
+  #storeDelivery(row: DeliveryRow): void {
+    must(!this.deliveries.has(row.id), () => `delivery ${row.id} is sent twice`);
+    must(
+      this.steps.get(keyOf(row))?.epoch === row.epoch,
+      () => `delivery ${row.id} has another epoch than its step run`,
+    );
+    this.deliveries.set(row.id, row);
+  }
+
   #checkRows(state: RunState): void {
     const open = new Set<string>();
     for (const mark of state.open) {
@@ -109,9 +128,10 @@ export class Ledger {
     must(state.stepRuns === this.steps.size, () => `${state.stepRuns} step runs counted, ${this.steps.size} stored`);
     for (const [key, row] of this.steps) {
       must(CLOSED.has(row.status) || open.has(key), () => `${key} is ${row.status}, and not open in the marking`);
-      const entered = state.visits[row.step];
+      const entered = Object.hasOwn(state.visits, row.step) ? state.visits[row.step] : undefined;
       const { maxVisits = 1_000 } = this.#maxVisits(row.step);
-      must(row.visit <= maxVisits || row.step === this.#definition.onCancel, () => `${key} is more than its visits`);
+      const place = row.visit - (row.status === 'undone' ? row.visit : countOf(state.undone, row.step));
+      must(place <= maxVisits || row.step === this.#definition.onCancel, () => `${key} is more than its visits`);
       must(entered === undefined ? row.visit === 1 : row.visit <= entered, () => `${key} is beyond its visits`);
     }
   }
@@ -119,7 +139,7 @@ export class Ledger {
   /** Held by an operator, and neither let go nor ended since. */
   #isHeld(): boolean {
     const last = this.events.findLast(({ type }) =>
-      /^run\.(held|released|cancel_requested|cancelled|retried)$/.test(type),
+      /^run\.(held|released|cancel_requested|cancelled|retried|rolled_back)$/.test(type),
     );
     return last?.type === 'run.held';
   }
@@ -142,6 +162,7 @@ export class Ledger {
   /** A retry opens what was interrupted, all of it, with fresh attempts under the same epoch and a fence of its own. */
   #checkReopened(before: RunState | null, { events }: Decision): void {
     if (!before || !(before.status in LAST_EVENT)) return;
+    if (events[0]!.type === 'run.rolled_back') return;
     must(events[0]!.type === 'run.retried', () => `a ${before.status} run went on with ${events[0]!.type}`);
     const opened = new Map(events.flatMap((event) => event.data.opened ?? []).map((mark) => [keyOf(mark), mark]));
     for (const mark of before.interrupted!) {
@@ -157,6 +178,15 @@ export class Ledger {
 
   #maxVisits(id: string): { maxVisits?: number } {
     return this.#definition.steps.find((step) => step.id === id)!;
+  }
+
+  #checkDeliveries(state: RunState): void {
+    for (const mark of state.open) {
+      const isAwaited = mark.awaits === 'callback';
+      must(isAwaited === (mark.deliveryId !== undefined), () => `${keyOf(mark)} waits for the wrong thing`);
+      const sent = isAwaited ? this.deliveries.get(mark.deliveryId!) : null;
+      must(sent === null || (sent && isSame(sent, mark)), () => `${keyOf(mark)} waits for what was never sent`);
+    }
   }
 
   #checkPauses(state: RunState): void {
@@ -180,7 +210,7 @@ export function storeStep(
   redispatch: boolean,
 ): StoredStep {
   const input = row.input ?? (row.epoch > (known?.epoch ?? row.epoch) ? null : (known?.input ?? null));
-  const output = row.output ?? known?.output ?? null;
+  const output = row.output === undefined ? (known?.output ?? null) : row.output;
   const error = row.status === 'completed' ? null : (row.error ?? known?.error ?? null);
   const dispatch = (known?.dispatch ?? 1) + (known && redispatch ? 1 : 0);
   return { ...row, seq: known?.seq ?? row.seq, input, output, error, dispatch };
@@ -215,7 +245,11 @@ function checkStatus(state: RunState, lastEvent: string, isHeld: boolean): void 
     () => `a ${status} run has nothing that can go on: ${JSON.stringify(open)}`,
   );
   must(
-    open.every((mark) => mark.status !== 'waiting' || mark.awaits === 'person' || mark.dueAt !== undefined),
+    open.every((mark) => mark.status !== 'waiting' || mark.awaits !== 'time' || mark.dueAt !== undefined),
+    () => 'a timer has no time',
+  );
+  must(
+    open.every((mark) => (mark.status === 'waiting') === (mark.awaits !== undefined)),
     () => 'a step waits for nothing',
   );
   const works = open.some((mark) => mark.status === 'queued' || mark.status === 'running');
@@ -226,17 +260,19 @@ function checkStatus(state: RunState, lastEvent: string, isHeld: boolean): void 
   must(status === expected, () => `the run is ${status}, not ${expected}: ${JSON.stringify(open)}`);
 }
 
-function checkData(before: RunState | null, { state, dataPatch }: Decision): void {
+/** What a rollback puts in its place is looked at by core-history.ts. */
+function checkData(before: RunState | null, { state, dataPatch, rewritesData }: Decision): void {
+  if (rewritesData) return;
   const expected = { ...(before ? before.data : state.input), ...dataPatch };
   must(isDeepStrictEqual(state.data, expected), () => 'the data is not what it was with the patch');
+}
+
+function isStopped({ status }: StoredStep): boolean {
+  return status === 'failed' || status === 'cancelled';
 }
 
 function isAsMarked(row: StoredStep, mark: OpenStep): boolean {
   const { status, attempt, fence, epoch, lost } = row;
   const counts = attempt === mark.attempt && fence === mark.fence && epoch === mark.epoch && lost === mark.lost;
   return status === mark.status && counts && row.dueAt === (mark.dueAt ?? null);
-}
-
-function isSame(one: StepRef, other: StepRef): boolean {
-  return one.step === other.step && one.visit === other.visit;
 }

@@ -3,14 +3,15 @@
 // through the ledger (core-ledger.ts), so that each story also checks the invariants.
 
 import type { AttemptError, Command } from '../../src/core/commands.ts';
+import type { Decision, DecisionContext } from '../../src/core/decision.ts';
 import type { Definition } from '../../src/core/definition.ts';
-import { type Decision, type DecisionContext, mergeDecisions } from '../../src/core/draft.ts';
 import type { Json, JsonObject } from '../../src/core/json.ts';
+import { mergeDecisions } from '../../src/core/merging.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import type { Verdict } from '../../src/core/refusal.ts';
 import type { OpenStep, RunState } from '../../src/core/run.ts';
 import type { Answer } from '../../src/core/step-type.ts';
-import { decide, decideStart } from '../../src/core/transition.ts';
+import { decide, decideStart, type NewRun } from '../../src/core/transition.ts';
 import { planOf } from './core-flows.ts';
 import { Ledger, type StoredStep } from './core-ledger.ts';
 
@@ -22,19 +23,24 @@ export function given(definition: Definition, input: JsonObject = {}): TestRun {
   return new TestRun(definition, planOf(definition), input);
 }
 
+/** How its first decision is made. */
+export type Start = (plan: Plan, run: NewRun, context: DecisionContext) => Decision;
+
 export class TestRun {
   readonly plan: Plan;
   readonly ledger: Ledger;
+  readonly input: JsonObject;
   state: RunState;
   decision: Decision;
   now = START;
   #ids = 0;
 
-  constructor(definition: Definition, plan: Plan, input: JsonObject = {}) {
+  constructor(definition: Definition, plan: Plan, input: JsonObject = {}, start: Start = decideStart) {
     this.plan = plan;
+    this.input = input;
     this.ledger = new Ledger(definition);
     const run = { id: 'run', workspaceId: WORKSPACE, definitionId: 'definition', version: 1, input, context: {} };
-    this.decision = decideStart(plan, run, this.context());
+    this.decision = start(plan, run, this.context());
     this.state = this.decision.state;
     this.ledger.take(null, this.decision);
   }
