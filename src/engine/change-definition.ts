@@ -4,6 +4,7 @@
 import { AppError } from '../core/errors.ts';
 import { decidePublishing, type PublishingCommand, type PublishingDecision } from '../core/publishing.ts';
 import type { Actor } from '../core/run.ts';
+import type { Connection } from '../store/db.ts';
 import { type DefinitionRow, findDefinition } from '../store/definitions.ts';
 import type { Engine } from './engine.ts';
 
@@ -14,12 +15,20 @@ export interface WorkflowRequest {
   actor: Actor;
   /** Id or key. */
   workflow: string;
+  /** When given, the workflow must be in the pod with this id. */
+  podId?: string;
+  /** Of the request, the same however often it is worked on: what it did before is answered as done. */
+  idempotencyId?: string | undefined;
 }
 
 /** Throws `workflow_not_found`. */
-export async function getDefinition(engine: Engine, { actor, workflow }: WorkflowRequest): Promise<DefinitionRow> {
-  const row = await findDefinition(engine.db, { workspaceId: actor.workspaceId, idOrKey: workflow });
-  if (row === null) throw new AppError('workflow_not_found', 'no workflow here has this id or key');
+export async function getDefinition(
+  { db }: { db: Connection },
+  { actor, workflow, podId }: WorkflowRequest,
+): Promise<DefinitionRow> {
+  const row = await findDefinition(db, { workspaceId: actor.workspaceId, idOrKey: workflow });
+  if (row === null || (podId !== undefined && row.podId !== podId))
+    throw new AppError('workflow_not_found', 'no workflow here has this id or key');
   return row;
 }
 

@@ -23,7 +23,8 @@ export async function cloneDefinition(
   const row = await getDefinition(engine, request);
   const original = await findVersion(engine.db, { definitionId: row.id, version: row.latestVersion });
   const definition = { ...original!.body, name: name ?? nameCopy(row.name) };
-  return createDefinition(engine, { actor: request.actor, definition, ...(id === undefined ? {} : { id }) });
+  const named = id === undefined ? {} : { id };
+  return createDefinition(engine, { actor: request.actor, definition, clonedFrom: row.id, podId: row.podId, ...named });
 }
 
 function nameCopy(name: string): string {

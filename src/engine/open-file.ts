@@ -3,6 +3,7 @@
 
 import type { Readable } from 'node:stream';
 import { AppError } from '../core/errors.ts';
+import type { Connection } from '../store/db.ts';
 import { isUuid } from '../store/definitions.ts';
 import { type FileRow, findFile } from '../store/files.ts';
 import type { Engine } from './engine.ts';
@@ -11,9 +12,9 @@ import { filesOf, keyOf } from './store-file.ts';
 /** The file and its content, which is to be read to its end or destroyed; null when there is none. Throws `unavailable`. */
 export async function openFile(
   engine: Engine,
-  { workspaceId, fileId }: { workspaceId: string; fileId: string },
+  { workspaceId, fileId, reader = engine.db }: { workspaceId: string; fileId: string; reader?: Connection },
 ): Promise<{ file: FileRow; content: Readable } | null> {
-  const file = isUuid(fileId) ? await findFile(engine.db, { workspaceId, fileId: fileId.toLowerCase() }) : null;
+  const file = isUuid(fileId) ? await findFile(reader, { workspaceId, fileId: fileId.toLowerCase() }) : null;
   if (file === null) return null;
   try {
     const content = await filesOf(engine).storage.open(keyOf(file));

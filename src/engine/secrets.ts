@@ -2,14 +2,21 @@
 // (engine/reveal-secrets.ts).
 
 import { AppError, type Problem } from '../core/errors.ts';
-import type { Actor } from '../core/run.ts';
 import { MAX_SECRET_CHARS, MIN_SECRET_CHARS, SECRET_NAME, SECRET_NAME_RULE } from '../core/secrets.ts';
+import { recordChange } from '../store/audit.ts';
 import type { Sealer } from '../store/sealing.ts';
-import { deleteSecretRow, MAX_SECRETS, putSecret, type SealedSecret, type SecretRow } from '../store/secrets.ts';
+import {
+  deleteSecretRow,
+  findSecret,
+  MAX_SECRETS,
+  putSecret,
+  type SealedSecret,
+  type SecretRow,
+} from '../store/secrets.ts';
 import type { Engine } from './engine.ts';
+import { type OnceRequest, recordOnce } from './record-once.ts';
 
-export interface NewSecret {
-  actor: Actor;
+export interface NewSecret extends OnceRequest {
   name: string;
   value: string;
 }
@@ -22,24 +29,51 @@ export function labelOf({ workspaceId, name }: Pick<SealedSecret, 'workspaceId' 
 /** Sets a secret, new or over an old one. Throws `invalid_request`, or `conflict` when none can be kept. */
 export async function setSecret(
   engine: Engine,
-  { actor, name, value }: NewSecret,
+  { name, value, ...request }: NewSecret,
 ): Promise<SecretRow & { isNew: boolean }> {
   const problems = findProblems(name, value);
   if (problems.length > 0)
     throw new AppError('invalid_request', 'the secret cannot be kept; details says why', problems);
+  const { actor, idempotencyId: commandId } = request;
   const { workspaceId, userId } = actor;
   const sealed = requireSealer(engine).seal(value, labelOf({ workspaceId, name }));
-  const row = await putSecret(engine.db, { workspaceId, name, sealed, updatedBy: userId });
-  if (row === null)
-    throw new AppError('conflict', `the workspace has ${MAX_SECRETS} secrets, the most there may be; delete one first`);
-  return row;
+  const change = async () => {
+    const row = await recordChange(engine.db, actor, {
+      change: (connection) => putSecret(connection, { workspaceId, name, sealed, updatedBy: userId }),
+      tell: (row) => row && { action: row.isNew ? 'secret.created' : 'secret.updated', id: name },
+      commandId,
+    });
+    if (row !== null) return row;
+    const most = `the workspace has ${MAX_SECRETS} secrets, the most there may be`;
+    throw new AppError('conflict', `${most}; delete one first`);
+  };
+  return recordOnce(engine, request, {
+    change,
+    async again(done) {
+      const row = await findSecret(engine.db, { workspaceId, name });
+      if (row === null) throw secretNotFound();
+      return { ...row, isNew: done === 'secret.created' };
+    },
+  });
 }
 
 /** Deletes a secret; steps that name it fail from now on. Throws `not_found`. */
-export async function deleteSecret(engine: Engine, { actor, name }: Omit<NewSecret, 'value'>): Promise<void> {
-  const { workspaceId } = actor;
-  if (!SECRET_NAME.test(name) || !(await deleteSecretRow(engine.db, { workspaceId, name })))
-    throw new AppError('not_found', 'the workspace has no secret of this name');
+export async function deleteSecret(engine: Engine, { name, ...request }: Omit<NewSecret, 'value'>): Promise<void> {
+  if (!SECRET_NAME.test(name)) throw secretNotFound();
+  const { actor, idempotencyId: commandId } = request;
+  const change = async () => {
+    const isDone = await recordChange(engine.db, actor, {
+      change: (connection) => deleteSecretRow(connection, { workspaceId: actor.workspaceId, name }),
+      tell: (isDone) => (isDone ? { action: 'secret.deleted', id: name } : null),
+      commandId,
+    });
+    if (!isDone) throw secretNotFound();
+  };
+  return recordOnce(engine, request, { change, again: () => {} });
+}
+
+function secretNotFound(): AppError {
+  return new AppError('not_found', 'the workspace has no secret of this name');
 }
 
 function requireSealer({ sealer }: Engine): Sealer {

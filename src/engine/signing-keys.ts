@@ -14,6 +14,7 @@ import {
   revokeSigningKey,
   type SigningKeyRow,
 } from '../store/access-signing-keys.ts';
+import { recordChange } from '../store/audit.ts';
 import type { Sealer } from '../store/sealing.ts';
 import type { Engine } from './engine.ts';
 
@@ -50,7 +51,11 @@ export async function createSigningKey(
   const material = algorithm === 'HS256' ? sealSecret(sealer ?? null, id, request) : readPublicKey(algorithm, request);
   const { shown, ...stored } = material;
   const owner = { workspaceId: actor.workspaceId, createdBy: actor.userId };
-  const isNew = await insertSigningKey(db, { id, name, algorithm, role, audience, issuer, ...owner, ...stored });
+  const isNew = await recordChange(db, actor, {
+    change: (connection) =>
+      insertSigningKey(connection, { id, name, algorithm, role, audience, issuer, ...owner, ...stored }),
+    tell: (isNew) => (isNew ? { action: 'signing_key.created', id, name, detail: { role, algorithm } } : null),
+  });
   const row = await findSigningKey(db, id);
   if (row === null) throw new AppError('internal', 'the key was stored and is not there');
   return { row, secret: isNew ? shown : null };
@@ -63,7 +68,10 @@ export async function endSigningKey({ db }: Access, { actor, id }: { actor: Acto
     throw new AppError('not_found', 'no signing key here has this id');
   if (!isAtLeast(actor.role, row.role))
     throw new AppError('forbidden', `only the role ${row.role} or higher may revoke this key`);
-  await revokeSigningKey(db, { id, by: actor.userId });
+  await recordChange(db, actor, {
+    change: (connection) => revokeSigningKey(connection, { id, by: actor.userId }),
+    tell: (isDone) => (isDone ? { action: 'signing_key.revoked', id, name: row.name } : null),
+  });
 }
 
 /** What authentication opens HS256 secrets with. */

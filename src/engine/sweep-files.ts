@@ -3,6 +3,7 @@
 
 import { keepFilesOfRuns, listOrphanFiles } from '../store/files.ts';
 import type { Engine } from './engine.ts';
+import { repeat } from './repeat.ts';
 import { discardFile } from './store-file.ts';
 
 const MIN_AGE_MS = 3_600_000;
@@ -20,17 +21,9 @@ export async function sweepFiles(engine: Engine): Promise<number> {
 
 /** Sweeps now and then; answers how to stop. */
 export function startFileSweep(engine: Engine): () => Promise<void> {
-  let running: Promise<unknown> = Promise.resolve();
-  const sweep = () => {
-    running = sweepFiles(engine).catch((error: unknown) =>
-      engine.log.warn({ error: String(error) }, 'unused files are left to the next sweep'),
-    );
-  };
-  // Not all processes of a deployment at the same moment.
-  const timer = setInterval(sweep, EVERY_MS * (0.75 + Math.random() / 2));
-  timer.unref();
-  return async () => {
-    clearInterval(timer);
-    await running;
-  };
+  return repeat(engine, {
+    everyMs: EVERY_MS,
+    work: () => sweepFiles(engine),
+    failure: 'unused files are left to the next sweep',
+  });
 }

@@ -3,6 +3,7 @@
 
 import { applyChanges } from '../core/definition.ts';
 import type { JsonObject } from '../core/json.ts';
+import { recordChange } from '../store/audit.ts';
 import { insertVersion } from '../store/definition-changes.ts';
 import { findVersion, findVersionByRequest } from '../store/definitions.ts';
 import { changeDefinition, decideChange, type WorkflowRequest } from './change-definition.ts';
@@ -32,7 +33,13 @@ export function updateDefinition(
     decideChange(engine, row, { type: 'update', status, ...wanted });
     const latest = await findVersion(db, { definitionId: row.id, version: row.latestVersion });
     const body = checkDefinition(engine, applyChanges(latest!.body, changes));
-    const version = { body, status, createdBy: request.actor.userId, requestId: requestId ?? null };
-    return (await insertVersion(db, row, version)) ? { id: row.id, version: row.latestVersion + 1 } : null;
+    const added = { body, status, createdBy: request.actor.userId, requestId: requestId ?? null };
+    const version = row.latestVersion + 1;
+    const isDone = await recordChange(db, request.actor, {
+      change: (connection) => insertVersion(connection, row, added),
+      tell: (isDone) =>
+        isDone ? { action: 'workflow.updated', id: row.id, name: body.name, detail: { version, status } } : null,
+    });
+    return isDone ? { id: row.id, version } : null;
   });
 }

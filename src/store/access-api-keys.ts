@@ -2,7 +2,7 @@
 // access.ts.
 
 import type { Role } from '../core/roles.ts';
-import type { Database } from './db.ts';
+import type { Connection, Database } from './db.ts';
 
 /** Times are epoch milliseconds. */
 export interface ApiKeyRow {
@@ -11,6 +11,8 @@ export interface ApiKeyRow {
   name: string;
   prefix: string;
   role: Role;
+  /** The pod that it is limited to, though it may be gone. */
+  podId: string | null;
   userId: string;
   createdBy: string;
   createdAt: number;
@@ -28,14 +30,14 @@ export interface Page {
   after?: string;
 }
 
-const COLUMNS = `id, workspace_id AS "workspaceId", name, prefix, role, user_id AS "userId", created_by AS "createdBy",
+const COLUMNS = `id, workspace_id AS "workspaceId", name, prefix, role, pod_id AS "podId", user_id AS "userId", created_by AS "createdBy",
   floor(extract(epoch FROM created_at) * 1000)::bigint AS "createdAt",
   floor(extract(epoch FROM expires_at) * 1000)::bigint AS "expiresAt",
   floor(extract(epoch FROM last_used_at) * 1000)::bigint AS "lastUsedAt",
   floor(extract(epoch FROM revoked_at) * 1000)::bigint AS "revokedAt", revoked_by AS "revokedBy"`;
 
 /** Newest first; revoked and expired ones too. */
-export async function listApiKeys(db: Database, { workspaceId, limit, after }: Page): Promise<ApiKeyRow[]> {
+export async function listApiKeys(db: Connection, { workspaceId, limit, after }: Page): Promise<ApiKeyRow[]> {
   const { rows } = await db.pool.query<ApiKeyRow>(
     `SELECT ${COLUMNS} FROM api_keys
       WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
@@ -55,10 +57,11 @@ export async function findApiKeyById(
   return rows[0] ?? null;
 }
 
-/** Ends a key for good; one that was revoked before keeps who did it and when. */
-export async function revokeApiKey(db: Database, { id, by }: { id: string; by: string }): Promise<void> {
-  await db.pool.query(
+/** Ends a key for good and says whether it did: one that was revoked before keeps who did it and when. */
+export async function revokeApiKey(db: Connection, { id, by }: { id: string; by: string }): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
     'UPDATE api_keys SET revoked_at = clock_timestamp(), revoked_by = $2 WHERE id = $1 AND revoked_at IS NULL',
     [id, by],
   );
+  return rowCount === 1;
 }

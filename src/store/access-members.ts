@@ -1,11 +1,10 @@
 // Members of a workspace and their roles. Changes are decided by the caller while the workspace's row is locked, so two
 // owners cannot remove each other at the same moment.
 
-import type { Knex } from 'knex';
 import type { MemberSituation } from '../core/membership.ts';
 import type { Role } from '../core/roles.ts';
 import type { Page } from './access-api-keys.ts';
-import type { Database } from './db.ts';
+import { type Connection, type Database, READ_PATIENCE } from './db.ts';
 
 /** Times are epoch milliseconds. */
 export interface MemberRow {
@@ -23,6 +22,8 @@ export interface MemberChange {
   /** The role to have; null removes the member and revokes their API keys. */
   role: Role | null;
   by: string;
+  /** The request behind it, the same however often it is worked on. */
+  requestId?: string | undefined;
 }
 
 const COLUMNS = `workspace_id AS "workspaceId", user_id AS "userId", role, added_by AS "addedBy",
@@ -35,6 +36,7 @@ export async function findMember(
   { workspaceId, userId }: { workspaceId: string; userId: string },
 ): Promise<MemberRow | null> {
   const { rows } = await db.pool.query<MemberRow>({
+    ...READ_PATIENCE,
     name: 'member',
     text: `SELECT ${COLUMNS} FROM members WHERE workspace_id = $1 AND user_id = $2`,
     values: [workspaceId, userId],
@@ -43,7 +45,7 @@ export async function findMember(
 }
 
 /** By user id; removed ones are left out. */
-export async function listMembers(db: Database, { workspaceId, limit, after }: Page): Promise<MemberRow[]> {
+export async function listMembers(db: Connection, { workspaceId, limit, after }: Page): Promise<MemberRow[]> {
   const { rows } = await db.pool.query<MemberRow>(
     `SELECT ${COLUMNS} FROM members
       WHERE workspace_id = $1 AND removed_at IS NULL AND ($2::text IS NULL OR user_id COLLATE "C" > $2)
@@ -55,7 +57,7 @@ export async function listMembers(db: Database, { workspaceId, limit, after }: P
 
 /** Makes somebody a member unless they are, or were, one. */
 export async function ensureMember(
-  db: Database,
+  db: Connection,
   { workspaceId, userId, role, by }: MemberChange & { role: Role },
 ): Promise<void> {
   await db.pool.query(
@@ -64,49 +66,64 @@ export async function ensureMember(
   );
 }
 
-/** Applies a change unless `check`, which is shown how things stand, throws; changes of one workspace go one by one. */
+/**
+ * Applies a change unless `check`, which is shown how things stand, throws; answers how many API keys it revoked, or null when
+ * the same request has made it before. Only within a transaction: until its end the other changes of the workspace wait.
+ */
 export async function changeMember(
-  db: Database,
+  db: Connection,
   change: MemberChange,
   check: (situation: MemberSituation) => void,
-): Promise<void> {
-  const { workspaceId } = change;
-  await db.knex.transaction(async (trx) => {
-    await trx.raw('SELECT FROM workspaces WHERE id = :workspaceId FOR NO KEY UPDATE', { workspaceId });
-    check(await findSituation(trx, change));
-    if (change.role === null) await removeMember(trx, change);
-    else await putMember(trx, change, change.role);
-  });
+): Promise<{ revokedKeys: number } | null> {
+  await db.pool.query('SELECT FROM workspaces WHERE id = $1 FOR NO KEY UPDATE', [change.workspaceId]);
+  if (await wasMade(db, change)) return null;
+  check(await findSituation(db, change));
+  if (change.role === null) return { revokedKeys: await removeMember(db, change) };
+  await putMember(db, change, change.role);
+  return { revokedKeys: 0 };
 }
 
-async function findSituation(trx: Knex, { workspaceId, userId }: MemberChange): Promise<MemberSituation> {
-  const { rows } = await trx.raw<{ rows: MemberSituation[] }>(
-    `SELECT max(role) FILTER (WHERE user_id = :userId) AS role,
-            (count(*) FILTER (WHERE user_id <> :userId AND role = 'owner'))::int AS "otherOwners"
-       FROM members WHERE workspace_id = :workspaceId AND removed_at IS NULL`,
-    { workspaceId, userId },
+/** Whether nothing has changed the member since this very request did. */
+async function wasMade({ pool }: Connection, { workspaceId, userId, requestId }: MemberChange): Promise<boolean> {
+  if (requestId === undefined) return false;
+  const { rowCount } = await pool.query(
+    'SELECT FROM members WHERE workspace_id = $1 AND user_id = $2 AND request_id = $3',
+    [workspaceId, userId, requestId],
+  );
+  return rowCount === 1;
+}
+
+async function findSituation({ pool }: Connection, { workspaceId, userId }: MemberChange): Promise<MemberSituation> {
+  const { rows } = await pool.query<MemberSituation>(
+    `SELECT max(role) FILTER (WHERE user_id = $2) AS role,
+            (count(*) FILTER (WHERE user_id <> $2 AND role = 'owner'))::int AS "otherOwners"
+       FROM members WHERE workspace_id = $1 AND removed_at IS NULL`,
+    [workspaceId, userId],
   );
   return rows[0]!;
 }
 
-async function putMember(trx: Knex, { workspaceId, userId, by }: MemberChange, role: Role): Promise<void> {
-  await trx.raw(
-    `INSERT INTO members (workspace_id, user_id, role, added_by) VALUES (:workspaceId, :userId, :role, :by)
-     ON CONFLICT (workspace_id, user_id) DO UPDATE SET role = excluded.role, removed_at = NULL, removed_by = NULL`,
-    { workspaceId, userId, role, by },
+async function putMember(db: Connection, change: MemberChange, role: Role): Promise<void> {
+  const { workspaceId, userId, by, requestId = null } = change;
+  await db.pool.query(
+    `INSERT INTO members (workspace_id, user_id, role, added_by, request_id) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (workspace_id, user_id) DO UPDATE
+        SET role = excluded.role, request_id = excluded.request_id, removed_at = NULL, removed_by = NULL`,
+    [workspaceId, userId, role, by, requestId],
   );
 }
 
-async function removeMember(trx: Knex, { workspaceId, userId, by }: MemberChange): Promise<void> {
-  const names = { workspaceId, userId, by };
-  await trx.raw(
-    `UPDATE members SET removed_at = clock_timestamp(), removed_by = :by
-      WHERE workspace_id = :workspaceId AND user_id = :userId`,
-    names,
+async function removeMember({ pool }: Connection, change: MemberChange): Promise<number> {
+  const { workspaceId, userId, by, requestId = null } = change;
+  await pool.query(
+    `UPDATE members SET removed_at = clock_timestamp(), removed_by = $3, request_id = $4
+      WHERE workspace_id = $1 AND user_id = $2`,
+    [workspaceId, userId, by, requestId],
   );
-  await trx.raw(
-    `UPDATE api_keys SET revoked_at = clock_timestamp(), revoked_by = :by
-      WHERE workspace_id = :workspaceId AND user_id = :userId AND revoked_at IS NULL`,
-    names,
+  const { rowCount } = await pool.query(
+    `UPDATE api_keys SET revoked_at = clock_timestamp(), revoked_by = $3
+      WHERE workspace_id = $1 AND user_id = $2 AND revoked_at IS NULL`,
+    [workspaceId, userId, by],
   );
+  return rowCount ?? 0;
 }

@@ -3,7 +3,7 @@
 
 import type { Role } from '../core/roles.ts';
 import type { Page } from './access-api-keys.ts';
-import type { Database } from './db.ts';
+import { type Connection, type Database, READ_PATIENCE } from './db.ts';
 
 export const ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
@@ -39,6 +39,7 @@ const SELECT = `
 /** Finds a key of any workspace: its id is what says whose token this is. Revoked ones too. */
 export async function findSigningKey(db: Database, id: string): Promise<SigningKeyRow | null> {
   const { rows } = await db.pool.query<SigningKeyRow>({
+    ...READ_PATIENCE,
     name: 'signing-key',
     text: `${SELECT} WHERE k.id = $1`,
     values: [id],
@@ -47,7 +48,7 @@ export async function findSigningKey(db: Database, id: string): Promise<SigningK
 }
 
 /** Newest first; revoked ones too. */
-export async function listSigningKeys(db: Database, { workspaceId, limit, after }: Page): Promise<SigningKeyRow[]> {
+export async function listSigningKeys(db: Connection, { workspaceId, limit, after }: Page): Promise<SigningKeyRow[]> {
   const { rows } = await db.pool.query<SigningKeyRow>(
     `${SELECT} WHERE k.workspace_id = $1 AND ($2::uuid IS NULL OR k.id < $2) ORDER BY k.id DESC LIMIT $3`,
     [workspaceId, after ?? null, limit],
@@ -56,31 +57,31 @@ export async function listSigningKeys(db: Database, { workspaceId, limit, after 
 }
 
 /** Inserts a key unless one with its id is there already; says whether it did. */
-export async function insertSigningKey(db: Database, key: NewSigningKey): Promise<boolean> {
-  const inserted = await db
-    .knex('signing_keys')
-    .insert({
-      id: key.id,
-      workspace_id: key.workspaceId,
-      name: key.name,
-      algorithm: key.algorithm,
-      role: key.role,
-      public_key: key.publicKey,
-      sealed_secret: key.sealedSecret,
-      audience: key.audience,
-      issuer: key.issuer,
-      created_by: key.createdBy,
-    })
-    .onConflict('id')
-    .ignore()
-    .returning('id');
-  return inserted.length === 1;
+export async function insertSigningKey(db: Connection, key: NewSigningKey): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
+    `INSERT INTO signing_keys (id, workspace_id, name, algorithm, role, public_key, sealed_secret, audience, issuer, created_by)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
+    [
+      key.id,
+      key.workspaceId,
+      key.name,
+      key.algorithm,
+      key.role,
+      key.publicKey,
+      key.sealedSecret,
+      key.audience,
+      key.issuer,
+      key.createdBy,
+    ],
+  );
+  return rowCount === 1;
 }
 
-/** Ends a key for good; one that was revoked before keeps who did it and when. */
-export async function revokeSigningKey(db: Database, { id, by }: { id: string; by: string }): Promise<void> {
-  await db.pool.query(
+/** Ends a key for good and says whether it did: one that was revoked before keeps who did it and when. */
+export async function revokeSigningKey(db: Connection, { id, by }: { id: string; by: string }): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
     'UPDATE signing_keys SET revoked_at = clock_timestamp(), revoked_by = $2 WHERE id = $1 AND revoked_at IS NULL',
     [id, by],
   );
+  return rowCount === 1;
 }

@@ -1,6 +1,6 @@
 // Workspaces as their members see and change them. Making the first one is access.ts.
 
-import type { Database } from './db.ts';
+import { type Connection, isDuplicate } from './db.ts';
 
 /** Times are epoch milliseconds. */
 export interface WorkspaceRow {
@@ -10,17 +10,31 @@ export interface WorkspaceRow {
   createdAt: number;
 }
 
-const UNIQUE_VIOLATION = '23505';
 const COLUMNS = 'id, slug, name, floor(extract(epoch FROM created_at) * 1000)::bigint AS "createdAt"';
 
-export async function findWorkspace(db: Database, id: string): Promise<WorkspaceRow | null> {
+export async function findWorkspace(db: Connection, id: string): Promise<WorkspaceRow | null> {
   const { rows } = await db.pool.query<WorkspaceRow>(`SELECT ${COLUMNS} FROM workspaces WHERE id = $1`, [id]);
   return rows[0] ?? null;
 }
 
+/** Inserts a workspace with its default pod, unless its slug, or its id, is taken; says whether it did. */
+export async function insertWorkspace(
+  db: Connection,
+  { id, slug, name }: Omit<WorkspaceRow, 'createdAt'>,
+): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
+    `WITH made AS (
+       INSERT INTO workspaces (id, slug, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id
+     )
+     INSERT INTO pods (id, workspace_id, slug, name, created_by) SELECT id, id, 'default', 'Default', 'system' FROM made`,
+    [id, slug, name],
+  );
+  return rowCount === 1;
+}
+
 /** Changes what is given; null when another workspace has the slug. */
 export async function updateWorkspace(
-  db: Database,
+  db: Connection,
   { id, name, slug }: { id: string; name?: string; slug?: string },
 ): Promise<WorkspaceRow | null> {
   try {
@@ -30,7 +44,7 @@ export async function updateWorkspace(
     );
     return rows[0] ?? null;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === UNIQUE_VIOLATION) return null;
+    if (isDuplicate(error)) return null;
     throw error;
   }
 }

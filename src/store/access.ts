@@ -3,7 +3,8 @@
 
 import { createHash } from 'node:crypto';
 import type { Role } from '../core/roles.ts';
-import type { Database } from './db.ts';
+import { insertWorkspace } from './access-workspaces.ts';
+import { type Connection, type Database, READ_PATIENCE } from './db.ts';
 
 /** A key with its workspace, and its user as a member there. Times are epoch milliseconds. */
 export interface ApiKeyCredential {
@@ -15,6 +16,8 @@ export interface ApiKeyCredential {
   userId: string;
   expiresAt: number | null;
   revokedAt: number | null;
+  /** The pod that it is limited to, though it may be gone. */
+  podId: string | null;
   /** Null when the user is no member, and never was. */
   memberRole: Role | null;
   memberRemovedAt: number | null;
@@ -27,10 +30,11 @@ export function hashApiKey(key: string): Buffer {
 /** Finds a key by the SHA-256 of its text; expired and revoked ones too, so the edge can say which it was. */
 export async function findApiKey(db: Database, hash: Buffer): Promise<ApiKeyCredential | null> {
   const { rows } = await db.pool.query<ApiKeyCredential>({
+    ...READ_PATIENCE,
     name: 'api-key-by-hash',
     text: `SELECT k.id, k.workspace_id AS "workspaceId", w.slug AS "workspaceSlug", k.hash, k.role,
                   k.user_id AS "userId",
-                  floor(extract(epoch FROM k.expires_at) * 1000)::bigint AS "expiresAt",
+                  k.pod_id AS "podId", floor(extract(epoch FROM k.expires_at) * 1000)::bigint AS "expiresAt",
                   floor(extract(epoch FROM k.revoked_at) * 1000)::bigint AS "revokedAt",
                   m.role AS "memberRole", floor(extract(epoch FROM m.removed_at) * 1000)::bigint AS "memberRemovedAt"
              FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
@@ -53,15 +57,12 @@ export async function touchApiKey(db: Database, id: string): Promise<void> {
 
 /** Inserts a workspace unless its slug is taken; answers the id of the one that is there now. */
 export async function ensureWorkspace(
-  db: Database,
+  db: Connection,
   { id, slug, name }: { id: string; slug: string; name: string },
 ): Promise<{ id: string; created: boolean }> {
-  const { rowCount } = await db.pool.query(
-    'INSERT INTO workspaces (id, slug, name) VALUES ($1, $2, $3) ON CONFLICT (slug) DO NOTHING',
-    [id, slug, name],
-  );
+  const created = await insertWorkspace(db, { id, slug, name });
   const { rows } = await db.pool.query<{ id: string }>('SELECT id FROM workspaces WHERE slug = $1', [slug]);
-  return { id: rows[0]!.id, created: rowCount === 1 };
+  return { id: rows[0]!.id, created };
 }
 
 export interface NewApiKey {
@@ -74,15 +75,17 @@ export interface NewApiKey {
   role: Role;
   userId: string;
   expiresAt?: number;
+  /** Id of the pod that it is limited to; default none. */
+  podId?: string;
   /** Default `bootstrap`. */
   createdBy?: string;
 }
 
 /** Inserts a key unless the same key, or one with its id, is there already; says whether it did. */
-export async function ensureApiKey(db: Database, key: NewApiKey): Promise<boolean> {
+export async function ensureApiKey(db: Connection, key: NewApiKey): Promise<boolean> {
   const { rowCount } = await db.pool.query(
-    `INSERT INTO api_keys (id, workspace_id, name, prefix, hash, role, user_id, expires_at, created_by)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8::float8 / 1000), $9) ON CONFLICT DO NOTHING`,
+    `INSERT INTO api_keys (id, workspace_id, name, prefix, hash, role, user_id, expires_at, created_by, pod_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8::float8 / 1000), $9, $10) ON CONFLICT DO NOTHING`,
     [
       key.id,
       key.workspaceId,
@@ -93,6 +96,7 @@ export async function ensureApiKey(db: Database, key: NewApiKey): Promise<boolea
       key.userId,
       key.expiresAt ?? null,
       key.createdBy ?? 'bootstrap',
+      key.podId ?? null,
     ],
   );
   return rowCount === 1;

@@ -14,6 +14,18 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** What statements are sent to: the pool, or the one connection of a transaction. */
+export interface Connection {
+  pool: Queryable;
+}
+
+export interface Queryable {
+  query<Row extends pg.QueryResultRow>(
+    statement: string | pg.QueryConfig,
+    values?: unknown[],
+  ): Promise<pg.QueryResult<Row>>;
+}
+
 export interface DatabaseOptions {
   url: string;
   max: number;
@@ -26,15 +38,23 @@ export interface DatabaseOptions {
 const SESSION =
   '-c statement_timeout=10s -c lock_timeout=3s -c idle_in_transaction_session_timeout=15s -c timezone=UTC -c enable_bitmapscan=off';
 
-export function openDatabase({ url, max, name, onError }: DatabaseOptions): Database {
-  const settings = {
+/** For statements that a reader waits for: a Postgres that has gone silent is given up, with its connection, this soon. */
+export const READ_PATIENCE = { query_timeout: 3_000 };
+
+/** What every connection is opened with; `session` are more settings of the server, as `-c name=value`. */
+export function connectionSettings({ url, name }: Pick<DatabaseOptions, 'url' | 'name'>, session = '') {
+  return {
     connectionString: url,
     application_name: name,
-    options: SESSION,
+    options: `${SESSION} ${session}`.trim(),
     keepAlive: true,
     connectionTimeoutMillis: 2_000,
     query_timeout: 12_000,
   };
+}
+
+export function openDatabase({ url, max, name, onError }: DatabaseOptions): Database {
+  const settings = connectionSettings({ url, name });
   const pool = new pg.Pool({ ...settings, max, idleTimeoutMillis: 30_000 });
   pool.on('error', onError);
   const knex = knexModule({
@@ -51,6 +71,35 @@ export function openDatabase({ url, max, name, onError }: DatabaseOptions): Data
       await Promise.allSettled([pool.end(), knex.destroy()]);
     },
   };
+}
+
+/** Commits what `work` does on its connection, or none of it when it throws. What it asks of the pool is no part of it. */
+export async function transact<Result>(
+  { pool }: Pick<Database, 'pool'>,
+  work: (connection: Connection) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  // The pool listens to connections that it has; without a listener, one that is lost here would end the process.
+  const onLost = (error: Error) => {
+    broken = error;
+  };
+  client.on('error', onLost);
+  try {
+    await client.query('BEGIN');
+    const result = await work({ pool: client });
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    // Whoever does not answer is not asked again: the server rolls back what loses its connection.
+    if (isAmbiguous(error)) broken = error as Error;
+    else await client.query('ROLLBACK').catch(onLost);
+    throw error;
+  } finally {
+    client.off('error', onLost);
+    // A connection whose transaction may still be open is not lent again.
+    client.release(broken);
+  }
 }
 
 const TRANSIENT = new Set([
@@ -97,6 +146,16 @@ export function isAmbiguous(error: unknown): boolean {
 /** Whether the statement was refused because of what it carried (SQLSTATE class 22, 23 or 54). */
 export function isPoison(error: unknown): boolean {
   return /^(22|23|54)/.test(describe(error).code);
+}
+
+/** Whether the statement was refused because another row has the same name. */
+export function isDuplicate(error: unknown): boolean {
+  return describe(error).code === '23505';
+}
+
+/** Whether the statement was refused because other rows refer to this one. */
+export function isReferenced(error: unknown): boolean {
+  return describe(error).code === '23503';
 }
 
 function describe(error: unknown): { code: string; message: string } {

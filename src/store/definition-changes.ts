@@ -3,7 +3,7 @@
 
 import type { Definition } from '../core/definition.ts';
 import type { PublishingDecision, VersionStatus } from '../core/publishing.ts';
-import type { Database } from './db.ts';
+import type { Connection } from './db.ts';
 import type { DefinitionRow } from './definitions.ts';
 
 export interface NewDefinition {
@@ -12,20 +12,34 @@ export interface NewDefinition {
   key: string;
   createdBy: string;
   body: Definition;
+  /** Default: the workspace's default pod. */
+  podId?: string;
+  /** Made for one run, and in no list; default false. */
+  isOneOff?: boolean;
 }
 
 /** Inserts a workflow with its version 1, a draft, in one statement; false when the key or the id is taken. */
-export async function insertDefinition(db: Database, row: NewDefinition): Promise<boolean> {
+export async function insertDefinition(db: Connection, row: NewDefinition): Promise<boolean> {
   const { rowCount } = await db.pool.query(
     `WITH inserted AS (
-       INSERT INTO definitions (id, workspace_id, key, name, description, latest_version, created_by)
-       VALUES ($1, $2, $3, $4, $5, 1, $6)
+       INSERT INTO definitions (id, workspace_id, key, name, description, latest_version, created_by, one_off, pod_id)
+       VALUES ($1, $2, $3, $4, $5, 1, $6, $8, coalesce($9::uuid, $2::uuid))
        ON CONFLICT DO NOTHING
        RETURNING id, workspace_id
      )
      INSERT INTO definition_versions (definition_id, version, workspace_id, body, status, created_by)
      SELECT id, 1, workspace_id, $7::json, 'draft', $6 FROM inserted`,
-    [row.id, row.workspaceId, row.key, row.body.name, row.body.description ?? null, row.createdBy, toJson(row.body)],
+    [
+      row.id,
+      row.workspaceId,
+      row.key,
+      row.body.name,
+      row.body.description ?? null,
+      row.createdBy,
+      toJson(row.body),
+      row.isOneOff ?? false,
+      row.podId ?? null,
+    ],
   );
   return rowCount === 1;
 }
@@ -39,7 +53,7 @@ export interface NewVersion {
 
 /** Adds the next version in one statement; false when the workflow was changed since it was read. */
 export async function insertVersion(
-  db: Database,
+  db: Connection,
   { id, revision }: DefinitionRow,
   { body, status, createdBy, requestId }: NewVersion,
 ): Promise<boolean> {
@@ -59,7 +73,7 @@ export async function insertVersion(
 
 /** Commits a decision that adds no version, in one statement; false when the workflow was changed since it was read. */
 export async function moveDefinition(
-  db: Database,
+  db: Connection,
   { id, revision }: DefinitionRow,
   { next, mark }: PublishingDecision,
 ): Promise<boolean> {
@@ -94,7 +108,7 @@ export async function moveDefinition(
  * record of its runs, and what a start that is just under way has read.
  */
 export async function deleteDefinition(
-  db: Database,
+  db: Connection,
   { id, revision }: DefinitionRow,
 ): Promise<'deleted' | 'in_use' | 'changed'> {
   const { rows } = await db.pool.query<{ inUse: boolean; deleted: boolean }>(

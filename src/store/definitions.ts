@@ -3,12 +3,13 @@
 
 import type { Definition } from '../core/definition.ts';
 import type { Publishing, VersionStatus, WorkflowStatus } from '../core/publishing.ts';
-import type { Database } from './db.ts';
+import type { Connection } from './db.ts';
 
 /** A workflow without its graph. Times are epoch milliseconds. */
 export interface DefinitionRow extends Publishing {
   id: string;
   workspaceId: string;
+  podId: string;
   key: string;
   name: string;
   description: string | null;
@@ -37,7 +38,7 @@ export function isUuid(text: string): boolean {
 }
 
 const COLUMNS = `
-  d.id, d.workspace_id AS "workspaceId", d.key, d.name, d.description, d.latest_version AS "latestVersion",
+  d.id, d.workspace_id AS "workspaceId", d.pod_id AS "podId", d.key, d.name, d.description, d.latest_version AS "latestVersion",
   v.status AS "latestStatus", d.published_version AS "publishedVersion", d.revision,
   ${epochMs('d.archived_at')} AS "archivedAt", d.created_by AS "createdBy",
   ${epochMs('d.created_at')} AS "createdAt", ${epochMs('d.updated_at')} AS "updatedAt"`;
@@ -51,7 +52,7 @@ function epochMs(column: string): string {
 
 /** Finds a workflow of the workspace that is not deleted; an id wins over another workflow's key that looks like one. */
 export async function findDefinition(
-  db: Database,
+  db: Connection,
   { workspaceId, idOrKey }: { workspaceId: string; idOrKey: string },
 ): Promise<DefinitionRow | null> {
   const id = isUuid(idOrKey) ? idOrKey.toLowerCase() : null;
@@ -69,7 +70,7 @@ export async function findDefinition(
 }
 
 export async function findVersion(
-  db: Database,
+  db: Connection,
   { definitionId, version }: { definitionId: string; version: number },
 ): Promise<VersionRow | null> {
   const { rows } = await db.pool.query<VersionRow>({
@@ -84,7 +85,7 @@ export async function findVersion(
 
 /** The number of the version that a request with this id has made. */
 export async function findVersionByRequest(
-  db: Database,
+  db: Connection,
   { definitionId, requestId }: { definitionId: string; requestId: string },
 ): Promise<number | null> {
   const { rows } = await db.pool.query<{ version: number }>(
@@ -96,7 +97,7 @@ export async function findVersionByRequest(
 
 /** One page of a workflow's versions without their bodies, newest first, and how many there are in all. */
 export async function listVersions(
-  db: Database,
+  db: Connection,
   { definitionId, limit, offset }: { definitionId: string; limit: number; offset: number },
 ): Promise<{ rows: Omit<VersionRow, 'body'>[]; total: number }> {
   const { rows } = await db.pool.query<Omit<VersionRow, 'body'>>(
@@ -112,8 +113,12 @@ export async function listVersions(
   return { rows, total: count.rows[0]?.total ?? 0 };
 }
 
-/** What a version selector may look like: `latest`, `published`, `1.0.3` or `3`. */
-export const VERSION_SELECTOR = '^(latest|published|1\\.0\\.(0|[1-9][0-9]{0,8})|[1-9][0-9]{0,8})$';
+const NUMBER = '(0|[1-9][0-9]{0,8})';
+/**
+ * What a version selector may look like: `latest`, `published`, `1.0.3` or `3`. Whatever else looks like a version, `2.1.0`,
+ * is one that no workflow has.
+ */
+export const VERSION_SELECTOR = `^(latest|published|${NUMBER}(\\.${NUMBER}\\.${NUMBER})?)$`;
 
 /** The version number that a selector names (`1.0.N` is number N + 1), or null when the workflow has no such version. */
 export function resolveVersion(
@@ -124,11 +129,13 @@ export function resolveVersion(
   if (selector === 'published') return definition.publishedVersion;
   if (!new RegExp(VERSION_SELECTOR).test(selector)) return null;
   const number = selector.startsWith('1.0.') ? Number(selector.slice(4)) + 1 : Number(selector);
-  return number <= definition.latestVersion ? number : null;
+  return number >= 1 && number <= definition.latestVersion ? number : null; // 2.1.0 is NaN
 }
 
 export interface DefinitionFilter {
   workspaceId: string;
+  /** Only those of this pod. */
+  podId?: string;
   /** Part of a name or description; `%` and `_` mean themselves. */
   search?: string;
   status?: WorkflowStatus;
@@ -139,7 +146,7 @@ export interface DefinitionFilter {
 
 /** One page of the workspace's workflows, newest update first, and how many there are in all. */
 export async function listDefinitions(
-  db: Database,
+  db: Connection,
   filter: DefinitionFilter,
 ): Promise<{ rows: DefinitionRow[]; total: number }> {
   const { where, values } = buildFilter(filter);
@@ -154,15 +161,19 @@ export async function listDefinitions(
   return { rows: page.rows, total: count.rows[0]?.total ?? 0 };
 }
 
-function buildFilter({ workspaceId, search, status, includeArchived }: DefinitionFilter) {
+function buildFilter({ workspaceId, podId, search, status, includeArchived }: DefinitionFilter) {
   const values: unknown[] = [workspaceId];
-  const conditions = ['d.deleted_at IS NULL', 'd.workspace_id = $1'];
+  const conditions = ['d.deleted_at IS NULL', 'd.workspace_id = $1', 'NOT d.one_off'];
   if (status === 'archived') conditions.push('d.archived_at IS NOT NULL');
   else if (status !== undefined || !includeArchived) conditions.push('d.archived_at IS NULL');
   if (status === 'published') conditions.push('d.published_version IS NOT NULL');
   if (status === 'draft' || status === 'testing') {
     values.push(status);
     conditions.push(`d.published_version IS NULL AND v.status = $${values.length}`);
+  }
+  if (podId !== undefined) {
+    values.push(podId);
+    conditions.push(`d.pod_id = $${values.length}`);
   }
   if (search !== undefined && search !== '') {
     values.push(`%${search.replace(/[\\%_]/g, '\\$&')}%`);
@@ -173,7 +184,7 @@ function buildFilter({ workspaceId, search, status, includeArchived }: Definitio
 
 /** Those of the workspace's keys that are `base` or `base-<number>`. */
 export async function listTakenKeys(
-  db: Database,
+  db: Connection,
   { workspaceId, base }: { workspaceId: string; base: string },
 ): Promise<Set<string>> {
   const { rows } = await db.pool.query<{ key: string }>(

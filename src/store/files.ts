@@ -1,7 +1,7 @@
 // Rows of files: whose they are, what they are called and what their content must be. Which object holds the content is
 // the engine's to derive; a file without its run is not found.
 
-import type { Database } from './db.ts';
+import type { Connection, Database } from './db.ts';
 
 export interface FileRow {
   id: string;
@@ -45,7 +45,7 @@ export async function insertFile(db: Database, file: NewFile, quotaBytes: number
 
 /** A file of the workspace whose run exists. `fileId` must be a UUID. */
 export async function findFile(
-  db: Database,
+  db: Connection,
   { workspaceId, fileId }: { workspaceId: string; fileId: string },
 ): Promise<FileRow | null> {
   const { rows } = await db.pool.query<FileRow>({

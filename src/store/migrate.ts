@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import knexModule, { type Knex } from 'knex';
 import pg from 'pg';
 import type { Database } from './db.ts';
+import { raiseWall } from './row-security.ts';
 
 /** A database by its address: migrating opens sessions of its own, free of the hot path's time limits. */
 export type MigrationTarget = string | Pick<Database, 'url'>;
@@ -41,7 +42,10 @@ export const migrationSource: Knex.MigrationSource<string> = {
   },
 };
 
-/** Runs what is pending, in order, and answers the names; waits for another process that is at it. */
+/**
+ * Runs what is pending, in order, and answers the names; then puts up the wall between workspaces where it is missing. Waits
+ * for another process that is at it.
+ */
 export async function migrate(target: MigrationTarget): Promise<string[]> {
   const url = typeof target === 'string' ? target : target.url;
   const release = await takeAdvisoryLock(url);
@@ -56,7 +60,9 @@ export async function migrate(target: MigrationTarget): Promise<string[]> {
     log: SILENT,
   });
   try {
-    return await runPending(knex);
+    const names = await runPending(knex);
+    await raiseWall(knex);
+    return names;
   } finally {
     await knex.destroy();
     await release();

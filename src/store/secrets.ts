@@ -1,6 +1,6 @@
 // The sealed secrets of workspaces. Nothing here opens one; the engine does, with store/sealing.ts.
 
-import type { Database } from './db.ts';
+import type { Connection, Database } from './db.ts';
 
 /** What may be told of a secret. Times are epoch milliseconds. */
 export interface SecretRow {
@@ -22,12 +22,23 @@ export const MAX_SECRETS = 1_000;
 const TOLD = `name, updated_by AS "updatedBy", floor(extract(epoch FROM created_at) * 1000)::bigint AS "createdAt",
               floor(extract(epoch FROM updated_at) * 1000)::bigint AS "updatedAt"`;
 
-export async function listSecrets(db: Database, workspaceId: string): Promise<SecretRow[]> {
+export async function listSecrets(db: Connection, workspaceId: string): Promise<SecretRow[]> {
   const { rows } = await db.pool.query<SecretRow>(
     `SELECT ${TOLD} FROM secrets WHERE workspace_id = $1 ORDER BY name LIMIT ${MAX_SECRETS}`,
     [workspaceId],
   );
   return rows;
+}
+
+export async function findSecret(
+  { pool }: Connection,
+  { workspaceId, name }: { workspaceId: string; name: string },
+): Promise<SecretRow | null> {
+  const { rows } = await pool.query<SecretRow>(`SELECT ${TOLD} FROM secrets WHERE workspace_id = $1 AND name = $2`, [
+    workspaceId,
+    name,
+  ]);
+  return rows[0] ?? null;
 }
 
 /** Those of `names` that the workspace has. */
@@ -46,7 +57,7 @@ export async function findSealedSecrets(
 
 /** Writes a secret, over one of this name if there is one; null when the workspace has no room for another. */
 export async function putSecret(
-  db: Database,
+  db: Connection,
   { workspaceId, name, sealed, updatedBy }: SealedSecret & { updatedBy: string },
 ): Promise<(SecretRow & { isNew: boolean }) | null> {
   const { rows } = await db.pool.query<SecretRow & { isNew: boolean }>(
@@ -64,7 +75,7 @@ export async function putSecret(
 
 /** Whether there was one. */
 export async function deleteSecretRow(
-  db: Database,
+  db: Connection,
   { workspaceId, name }: { workspaceId: string; name: string },
 ): Promise<boolean> {
   const { rowCount } = await db.pool.query('DELETE FROM secrets WHERE workspace_id = $1 AND name = $2', [
