@@ -1,9 +1,8 @@
 // Answers a pause. Exactly one answer wins; the others are told that the pause is over.
 
-import { AppError } from '../core/errors.ts';
-import type { Actor, RunState, RunStatus } from '../core/run.ts';
+import type { Actor, RunStatus } from '../core/run.ts';
 import type { Answer } from '../core/step-type.ts';
-import { type Changed, changeRun } from './change-run.ts';
+import { changeRunOnce } from './change-once.ts';
 import type { Engine } from './engine.ts';
 
 export interface AnswerRequest {
@@ -13,6 +12,8 @@ export interface AnswerRequest {
   /** Needed when several pauses of the answer's type are open. */
   stepId?: string;
   pauseId?: string;
+  /** Of the request, the same however often it is worked on: what it answered before is answered again. */
+  idempotencyId?: string | undefined;
 }
 
 /**
@@ -21,7 +22,7 @@ export interface AnswerRequest {
  */
 export async function answerRun(
   engine: Engine,
-  { actor, runId, answer, stepId, pauseId }: AnswerRequest,
+  { actor, runId, answer, stepId, pauseId, idempotencyId }: AnswerRequest,
 ): Promise<{ runId: string; status: RunStatus }> {
   const command = {
     type: 'answer' as const,
@@ -29,12 +30,6 @@ export async function answerRun(
     ...(stepId === undefined ? {} : { step: stepId }),
     ...(pauseId === undefined ? {} : { pauseId }),
   };
-  const { status } = stateOf(await changeRun(engine, runId, command, { actor }));
+  const { status } = await changeRunOnce(engine, runId, command, { actor, idempotencyId });
   return { runId, status };
-}
-
-/** The run as it is after a change, or the refusal as an error. */
-export function stateOf(changed: Changed): RunState {
-  if (changed.kind === 'refused') throw new AppError(changed.code, changed.message, changed.details ?? []);
-  return changed.state;
 }
