@@ -32,11 +32,18 @@ export interface EgressResponse {
   body: Buffer;
 }
 
+export type EgressCall = Omit<EgressRequest, 'url'> & {
+  url: string;
+  signal?: AbortSignal;
+  /** Default true; otherwise a redirect is a response like any other. */
+  followsRedirects?: boolean;
+};
+
 export interface Egress {
   /** Whether a URL is refused whatever its name may resolve to; true for what is no URL. */
   isRefused(url: string): boolean;
-  /** Sends a request and follows its redirects; throws `EgressError` and nothing else. */
-  request(request: Omit<EgressRequest, 'url'> & { url: string; signal?: AbortSignal }): Promise<EgressResponse>;
+  /** Sends a request and follows its redirects, unless it is told not to; throws `EgressError` and nothing else. */
+  request(request: EgressCall): Promise<EgressResponse>;
   /** A plain connection for what is not HTTP; throws `EgressError`. `host` and `port` are judged by the same rules. */
   connect(target: { host: string; port: number }, signal?: AbortSignal): Promise<Socket>;
   close(): Promise<void>;
@@ -51,6 +58,11 @@ const MAX_REDIRECTS = 3;
 interface Setting extends ConnectOptions {
   agent: Agent;
   maxBytes: number;
+}
+
+interface Following extends Setting {
+  /** How many redirects may be followed; null: a redirect is the answer. */
+  hops: number | null;
 }
 
 /** Throws when an entry of `allow` cannot be read. */
@@ -74,12 +86,13 @@ export function createEgress(options: EgressOptions = {}): Egress {
   const isRefused = (url: string) => !URL.canParse(url) || findTarget(new URL(url), rules) === null;
   return {
     isRefused,
-    async request({ url, signal, ...request }) {
+    async request({ url, signal, followsRedirects = true, ...request }) {
       const timeout = AbortSignal.timeout(options.totalMs ?? TOTAL_MS);
       const ending = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
       try {
         if (isRefused(url)) throw blocked();
-        const response = await sendThrough(setting, { ...request, url: new URL(url) }, ending);
+        const hops = followsRedirects ? MAX_REDIRECTS : null;
+        const response = await sendThrough({ ...setting, hops }, { ...request, url: new URL(url) }, ending);
         options.onCall?.('answered');
         return response;
       } catch (error) {
@@ -93,7 +106,7 @@ export function createEgress(options: EgressOptions = {}): Egress {
   };
 }
 
-async function sendThrough(setting: Setting, first: EgressRequest, signal: AbortSignal): Promise<EgressResponse> {
+async function sendThrough(setting: Following, first: EgressRequest, signal: AbortSignal): Promise<EgressResponse> {
   let request = first;
   for (let hops = 0; ; hops += 1) {
     if (findTarget(request.url, setting.rules) === null) throw blocked(hops > 0);
@@ -101,14 +114,14 @@ async function sendThrough(setting: Setting, first: EgressRequest, signal: Abort
       throw hops > 0 ? asSent(error) : error;
     });
     const location = headers['location'];
-    if (!isRedirect(status, location)) {
+    if (setting.hops === null || !isRedirect(status, location)) {
       const isEmpty = request.method === 'HEAD' || status === 204 || status === 304;
       const encoding = isEmpty ? '' : (headers['content-encoding'] ?? '');
       return { status, headers, body: await readBody(body, encoding, setting.maxBytes) };
     }
     body.on('error', () => {}).destroy();
-    if (hops === MAX_REDIRECTS)
-      throw new EgressError('redirect_refused', `The response redirects more than ${MAX_REDIRECTS} times`, {
+    if (hops === setting.hops)
+      throw new EgressError('redirect_refused', `The response redirects more than ${setting.hops} times`, {
         sent: true,
       });
     request = followRedirect(request, status, location);

@@ -7,6 +7,14 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { Wakeups } from '../core/wakeups.ts';
 import type { Logger } from '../log.ts';
 import { gatherWrites } from './gather-writes.ts';
+import {
+  type DeliveryProcessor,
+  HOOKS_QUEUE,
+  HooksQueue,
+  type HooksWorker,
+  hooksWorkerSettings,
+  readDeliveryId,
+} from './hooks-queue.ts';
 import { createPatientBackend } from './patient-postgres.ts';
 import { queueName, StepsQueue } from './steps-queue.ts';
 import {
@@ -28,11 +36,13 @@ export interface QueueConfig {
 
 export interface Queues {
   steps: StepsQueue;
+  hooks: HooksQueue;
   /** Null: hints go over Postgres. */
   wakeups: Wakeups | null;
   /** What Bull Board shows. */
   board: Queue[];
   createWorker(process: JobProcessor, concurrency: number): StepsWorker;
+  createHooksWorker(process: DeliveryProcessor, concurrency: number): HooksWorker;
   /** Whether workers may take jobs, and if not, why. */
   probe(): Promise<{ ok: boolean; message?: string }>;
   close(): Promise<void>;
@@ -85,15 +95,17 @@ async function openOnRedis(
   const queues = names(stepQueues).map(
     (name) => new Queue(name, { connection: producer, prefix, skipVersionCheck: true }),
   );
-  for (const queue of queues) queue.on('error', () => {});
+  const hooks = new Queue(HOOKS_QUEUE, { connection: producer, prefix, skipVersionCheck: true });
+  for (const queue of [...queues, hooks]) queue.on('error', () => {});
   const wakeups = openRedisWakeups(producer, connect(CONSUMER), prefix);
-  const workers: StepsWorker[] = [];
+  const workers: Closable[] = [];
   const stopWatching = watchConnection(producer, log);
   const steps = new StepsQueue(queues, onAddFailed, gatherWrites(producer));
   return {
     steps,
+    hooks: new HooksQueue(hooks, onAddFailed),
     wakeups,
-    board: queues,
+    board: [...queues, hooks],
     createWorker(process, concurrency) {
       const connection = connect(CONSUMER);
       const beforeSending = gatherWrites(connection);
@@ -109,10 +121,16 @@ async function openOnRedis(
       workers.push(worker);
       return worker;
     },
+    createHooksWorker(process, concurrency) {
+      const settings = { ...hooksWorkerSettings(leaseMs), connection: connect(CONSUMER), prefix, concurrency };
+      const worker = observe(new Worker(HOOKS_QUEUE, processDeliveries(process), settings), log);
+      workers.push(worker);
+      return worker;
+    },
     probe: () => probeRedis(producer, () => lastError),
     async close() {
       await Promise.all(workers.map((worker) => worker.close(true)));
-      await Promise.allSettled(queues.map((queue) => queue.close()));
+      await Promise.allSettled([...queues, hooks].map((queue) => queue.close()));
       await wakeups.close();
       stopWatching();
       for (const redis of open) redis.disconnect();
@@ -131,14 +149,18 @@ async function openOnPostgres(
     max: 4,
   };
   const queues = names(stepQueues).map((name) => new Queue(name, { connection, prefix }, createPatientBackend));
-  for (const queue of queues) queue.on('error', () => {});
-  const workers: StepsWorker[] = [];
+  // Far fewer deliveries than steps: two connections are enough for them.
+  const hooksConnection = { ...connection, max: 2 };
+  const hooks = new Queue(HOOKS_QUEUE, { connection: hooksConnection, prefix }, createPatientBackend);
+  for (const queue of [...queues, hooks]) queue.on('error', () => {});
+  const workers: Closable[] = [];
   const steps = new StepsQueue(queues, onAddFailed);
   return {
     steps,
+    hooks: new HooksQueue(hooks, onAddFailed),
     wakeups: null,
     // The board reads both kinds alike; its types only name the Redis one.
-    board: queues as unknown as Queue[],
+    board: [...queues, hooks] as unknown as Queue[],
     createWorker(process, concurrency) {
       const build = (run: Run) =>
         queues.map(({ name }) =>
@@ -156,10 +178,16 @@ async function openOnPostgres(
       workers.push(worker);
       return worker;
     },
+    createHooksWorker(process, concurrency) {
+      const settings = { ...hooksWorkerSettings(leaseMs), connection: hooksConnection, prefix, concurrency };
+      const worker = observe(new Worker(HOOKS_QUEUE, processDeliveries(process), settings, createPatientBackend), log);
+      workers.push(worker);
+      return worker;
+    },
     probe: async () => ({ ok: true }),
     async close() {
       await Promise.all(workers.map((worker) => worker.close(true)));
-      await Promise.allSettled(queues.map((queue) => queue.close()));
+      await Promise.allSettled([...queues, hooks].map((queue) => queue.close()));
     },
   };
 }
@@ -169,6 +197,14 @@ function names(count: number): string[] {
 }
 
 type Run = (job: HandedJob, token?: string) => Promise<void>;
+type Closable = Pick<StepsWorker, 'close'>;
+
+function processDeliveries(process: DeliveryProcessor): (job: { data: unknown }) => Promise<void> {
+  return async ({ data }) => {
+    const id = readDeliveryId(data);
+    if (id !== null) await process(id);
+  };
+}
 
 function observe<Observed extends { on(event: 'error', listener: (error: Error) => void): unknown }>(
   worker: Observed,

@@ -22,7 +22,9 @@ export function createCallTool(tools: Tools): StepType {
     },
     templates: ['args'],
     interpolation(step) {
-      const tool = tools.get(String(step['tool'] ?? step['toolId']));
+      // Asked before it is known that the name is one.
+      const name = step['tool'] ?? step['toolId'];
+      const tool = typeof name === 'string' ? tools.get(name) : undefined;
       const args = isJsonObject(step['args']) ? step['args'] : {};
       return { secrets: true, ...(tool?.encode ? { encode: (pointer) => tool.encode!(args, pointer) } : {}) };
     },

@@ -69,7 +69,7 @@ export const collectInputs: StepType = {
     }
     const result = validateFields(fieldsOf(step), answer.data);
     if (!result.ok) return result;
-    return { ok: true, outcome: { kind: 'complete', output: result.value }, mergeIntoData: result.value };
+    return { ok: true, outcome: { kind: 'complete', output: result.value } };
   },
 
   expire: () => null,

@@ -2,6 +2,7 @@
 // the call-api step and the http tool, which only differ in where their fields stand.
 
 import type { Json, JsonObject } from '../core/json.ts';
+import { readRetryAfter } from '../core/retry-after.ts';
 import { StepError } from '../core/step-type.ts';
 import type { Egress, EgressResponse } from '../egress/egress.ts';
 import { EgressError, type EgressErrorCode } from '../egress/egress-error.ts';
@@ -22,8 +23,6 @@ const RETRYABLE: ReadonlySet<EgressErrorCode> = new Set([
   'response_timeout',
   'aborted',
 ]);
-/** Nobody's word holds up a run for longer. */
-const MAX_RETRY_AFTER_MS = 86_400_000;
 
 /** Sends the request that `fields` describe. Throws a `StepError` with a code of the egress, or `http_<status>`. */
 export async function callHttp(egress: Egress, fields: JsonObject, calling: Calling): Promise<JsonObject> {
@@ -72,13 +71,6 @@ function toFailure({ status, headers }: EgressResponse, now: number): StepError 
     retryable: !isFinal,
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
   });
-}
-
-/** Seconds, or a date (RFC 9110 §10.2.3), in milliseconds from `now`; null when it is neither. */
-function readRetryAfter(header: string | undefined, now: number): number | null {
-  if (header === undefined) return null;
-  const ms = /^\d{1,9}$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - now;
-  return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
 }
 
 function toStepError(error: EgressError): StepError {

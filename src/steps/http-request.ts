@@ -99,11 +99,15 @@ export function buildRequest(fields: JsonObject, effectKey: string): OutgoingReq
   };
 }
 
+/** Whether the path has a segment of dots only: the parser would walk up the path for it, wherever it came from. */
+export function leadsElsewhere(url: string): boolean {
+  const path = /^[^?#]*/.exec(url)![0];
+  return path.split(/[/\\]/).some((segment) => /^(\.|%2e){1,2}$/i.test(segment));
+}
+
 function buildUrl(text: Json, query: Json): string {
   if (typeof text !== 'string' || !URL.canParse(text)) throw refuse('invalid_url', 'The URL is not one');
-  const path = /^[^?#]*/.exec(text)![0];
-  // The parser would walk up the path for them, wherever they came from.
-  if (path.split(/[/\\]/).some((segment) => /^(\.|%2e){1,2}$/i.test(segment)))
+  if (leadsElsewhere(text))
     throw refuse('invalid_url', 'The path of the URL has a segment of dots only, which would lead elsewhere');
   if (!isJsonObject(query)) throw refuse('invalid_query', 'The query must be an object');
   const added = new URLSearchParams();

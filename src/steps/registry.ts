@@ -4,6 +4,7 @@ import type { StepType, StepTypes } from '../core/step-type.ts';
 import { createEgress, type Egress } from '../egress/egress.ts';
 import { createCallApi } from './call-api.ts';
 import { createCallTool } from './call-tool.ts';
+import { createCallback } from './callback.ts';
 import { collectInputs } from './collect-inputs.ts';
 import { condition } from './condition.ts';
 import { endFlow } from './end-flow.ts';
@@ -19,6 +20,7 @@ export function createStepTypes(tools: Tools, egress: Egress = createEgress()): 
     requestUserAction,
     createCallTool(tools),
     createCallApi(egress),
+    createCallback(egress),
     condition,
     transform,
     wait,

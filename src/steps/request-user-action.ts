@@ -1,6 +1,7 @@
 // A step that asks a person to choose one of its actions, as an approval does. An action has an outcome, which decides the
 // edges that are followed, and may ask for fields of its own.
 
+import { findDeciding, findNamedAction } from '../core/approvals.ts';
 import { STEP_ID, type Step } from '../core/definition.ts';
 import type { Problem } from '../core/errors.ts';
 import { findJsonProblems, isJsonObject, type Json } from '../core/json.ts';
@@ -14,12 +15,6 @@ const PRESETS: Json = [
   { id: 'approve', label: 'Approve' },
   { id: 'reject', label: 'Reject' },
 ];
-const SYNONYMS: Readonly<Record<string, string>> = {
-  approve: 'approved',
-  approved: 'approve',
-  reject: 'rejected',
-  rejected: 'reject',
-};
 const DEFAULT_OUTCOMES: Readonly<Record<string, 'approved' | 'rejected'>> = {
   approve: 'approved',
   approved: 'approved',
@@ -32,6 +27,13 @@ export const requestUserAction: StepType = {
   type: 'request-user-action',
   aliases: ['approval', 'approval-gate'],
   mergesOutput: false,
+
+  fieldsOf(step, output) {
+    if (!isJsonObject(output) || !isJsonObject(output['data'])) return null;
+    const asksFields = actionsOf(step).some(({ id, fields }) => id === output['actionId'] && fields !== undefined);
+    return asksFields ? output['data'] : null;
+  },
+
   properties: {
     ...PAUSE_PROPERTIES,
     actionId: { type: 'string', minLength: 1, maxLength: 200 },
@@ -101,7 +103,7 @@ export const requestUserAction: StepType = {
       on: [action.id],
       ...(action.outcome ? { outcome: action.outcome } : {}),
     };
-    return { ok: true, outcome, mergeIntoData: action.fields ? fields.value : null };
+    return { ok: true, outcome };
   },
 
   expire(step) {
@@ -125,13 +127,17 @@ export function actionsOf(step: Step): Action[] {
   });
 }
 
-/** `actionId` is an offered action, or names the step while `actionValue` chooses. */
-function chooseAction(step: Step, { type, actionId, actionValue }: Answer): Action | Problem {
+/** `actionId` is an offered action, or names the step while `actionValue` chooses; without it, `outcome` does. */
+function chooseAction(step: Step, { type, actionId, actionValue, outcome }: Answer): Action | Problem {
   const actions = actionsOf(step);
   const hint = `offered: ${actions.map((action) => action.id).join(', ')}`;
   if (type !== 'request_user_action') return { pointer: '/type', message: 'must be request_user_action', hint };
+  if (actionId === undefined && outcome !== undefined) {
+    const none = { pointer: '/outcome', message: `no action on offer counts as ${outcome}`, hint };
+    return findDeciding({ actions }, outcome) ?? none;
+  }
   if (actionId === undefined) return { pointer: '/actionId', message: 'is required', hint };
-  const named = actionValue === undefined ? null : findAction(actions, actionValue);
+  const named = actionValue === undefined ? null : findNamedAction(actions, actionValue);
   const offered = actions.find((action) => action.id === actionId);
   if (offered) {
     if (actionValue === undefined || named === null || named === offered || actionValue === offered.outcome)
@@ -151,19 +157,8 @@ function chooseAction(step: Step, { type, actionId, actionValue }: Answer): Acti
 
 /** What the action declares; else what was sent, unless that only named the action; else its outcome or id. */
 function readValue(action: Action, step: Step, { actionValue }: Answer): string {
-  const isFree = actionValue !== undefined && findAction(actionsOf(step), actionValue) === null;
+  const isFree = actionValue !== undefined && findNamedAction(actionsOf(step), actionValue) === null;
   return action.value ?? (isFree ? actionValue : (action.outcome ?? action.id));
-}
-
-/** By id, by value, then with `approve` and `approved` (`reject` and `rejected`) taken as one word. */
-function findAction(actions: readonly Action[], name: string): Action | null {
-  const synonym = Object.hasOwn(SYNONYMS, name) ? SYNONYMS[name] : undefined;
-  return (
-    actions.find((action) => action.id === name) ??
-    actions.find((action) => action.value === name) ??
-    (synonym === undefined ? undefined : actions.find((action) => action.id === synonym || action.value === synonym)) ??
-    null
-  );
 }
 
 function findTimeoutAction(step: Step): Action | null {
@@ -171,7 +166,7 @@ function findTimeoutAction(step: Step): Action | null {
   if (typeof onTimeout !== 'string' || onTimeout === 'fail') return null;
   const actions = actionsOf(step);
   return (
-    findAction(actions, onTimeout) ??
+    findNamedAction(actions, onTimeout) ??
     actions.find((action) => action.outcome === DEFAULT_OUTCOMES[onTimeout] && action.outcome !== undefined) ??
     null
   );

@@ -60,6 +60,20 @@ describe('the client of outgoing calls', () => {
     (request, response) =>
       request.url === '/end' ? response.end('end') : response.writeHead(status, { location }).end('moved');
 
+  it('takes a redirect for the answer where it is told to follow none (S-61)', async () => {
+    serve = (_, response) => response.writeHead(302, { location: `http://127.0.0.3:${other.port}/` }).end('moved');
+    const url = `http://127.0.0.2:${home.port}/`;
+    const { status, body } = await egress.request({
+      url,
+      method: 'POST',
+      headers: {},
+      body: 'x',
+      followsRedirects: false,
+    });
+    expect([status, body.toString()]).to.deep.equal([302, 'moved']);
+    expect(seen.map(({ at }) => at)).to.deep.equal(['home']);
+  });
+
   it('sends method, headers and body, and answers status, headers and body', async () => {
     serve = (_, response) => response.writeHead(201, { 'x-a': ['1', '2'] }).end('made');
     const answer = await send({ method: 'PUT', url: at('/a?b=c'), headers: { 'x-key': 'k' }, body: 'content' });

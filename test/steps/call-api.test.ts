@@ -8,6 +8,7 @@ import { createEgress, type Egress } from '../../src/egress/egress.ts';
 import { createCallApi } from '../../src/steps/call-api.ts';
 import { createHttpTool } from '../../src/steps/http-tool.ts';
 import { type Listener, startServer } from '../egress/listener.ts';
+import { NO_LOG } from '../support/no-log.ts';
 
 function contextOf(input: JsonObject, signal = new AbortController().signal): WorkContext {
   return {
@@ -19,7 +20,7 @@ function contextOf(input: JsonObject, signal = new AbortController().signal): Wo
     attempt: 1,
     effectKey: 'hp_r_s_1_0',
     signal,
-    log: () => {},
+    log: NO_LOG,
     openFile: () => Promise.reject(new Error('there are no files here')),
   };
 }

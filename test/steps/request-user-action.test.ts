@@ -49,6 +49,18 @@ describe('a request-user-action step', () => {
     expect(normal(requestUserAction, { id: 'a', type: 'approval' })).to.deep.equal({ ...seed, id: 'a' });
   });
 
+  it('takes an outcome in the place of an action: the first that decides like this', () => {
+    const custom = {
+      ...seed,
+      actions: [{ id: 'later' }, { id: 'ok', outcome: 'approved' }, { id: 'fine', outcome: 'approved' }],
+    };
+    const { outcome } = choose(custom, { outcome: 'approved' }) as { outcome: { output: JsonObject } };
+    expect(outcome.output).to.include({ actionId: 'ok', actionValue: 'approved', outcome: 'approved' });
+    expect(choose(custom, { outcome: 'rejected' })).to.deep.equal(
+      refusal('/outcome', 'no action on offer counts as rejected', 'offered: later, ok, fine'),
+    );
+  });
+
   it('lets edges name its actions and their outcomes', () => {
     expect(requestUserAction.edgeNames!(seed as unknown as Step)).to.deep.equal([
       'approve',
@@ -65,7 +77,6 @@ describe('a request-user-action step', () => {
       expect(choose(seed, { actionId: 'approve', actionValue: 'approved' })).to.deep.equal({
         ok: true,
         outcome: { kind: 'complete', output: approved, on: ['approve'], outcome: 'approved' },
-        mergeIntoData: null,
       });
     });
 
@@ -95,7 +106,6 @@ describe('a request-user-action step', () => {
           on: ['reject'],
           outcome: 'rejected',
         },
-        mergeIntoData: null,
       });
     });
 
@@ -175,8 +185,13 @@ describe('a request-user-action step', () => {
         ],
       };
       const verdict = choose(step, { actionId: 'approve', data: { amount: 5 } });
-      expect(verdict).to.deep.include({ ok: true, mergeIntoData: { amount: 5, unit: 'EUR' } });
       expect(verdict).to.have.deep.nested.property('outcome.output.data', { amount: 5, unit: 'EUR' });
+      const { output } = (verdict as Extract<typeof verdict, { ok: true }>).outcome;
+      expect(requestUserAction.fieldsOf!(step as unknown as Step, output)).to.deep.equal({ amount: 5, unit: 'EUR' });
+      const rejected = { ...(output as JsonObject), actionId: 'reject', data: {} };
+      expect(requestUserAction.fieldsOf!(step as unknown as Step, rejected), 'no fields, nothing to merge').to.equal(
+        null,
+      );
       expect(choose(step, { actionId: 'approve', data: { amount: 'x' } })).to.deep.equal({
         ok: false,
         problems: [{ pointer: '/data/amount', message: 'must be a number' }],

@@ -5,6 +5,7 @@ import { SMTPServer } from 'smtp-server';
 import type { Json, JsonObject } from '../../src/core/json.ts';
 import { StepError, type WorkContext } from '../../src/core/step-type.ts';
 import { createSendEmail } from '../../src/steps/send-email.ts';
+import { NO_LOG } from '../support/no-log.ts';
 
 describe('send-email', () => {
   let server: SMTPServer;
@@ -51,7 +52,7 @@ describe('send-email', () => {
     const context: WorkContext = {
       input: { args },
       reveal: async () => ({ args }),
-      ...{ runId: 'r', stepId: 's', visit: 1, attempt: 1, effectKey: 'hp_r_s_1_0', signal, log: () => {} },
+      ...{ runId: 'r', stepId: 's', visit: 1, attempt: 1, effectKey: 'hp_r_s_1_0', signal, log: NO_LOG },
       openFile: () => Promise.reject(new Error('there are no files here')),
     };
     return tool.handler(args, context) as Promise<Json>;

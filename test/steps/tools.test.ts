@@ -7,6 +7,7 @@ import type { Json, JsonObject } from '../../src/core/json.ts';
 import { StepError, type WorkContext } from '../../src/core/step-type.ts';
 import { createCallTool } from '../../src/steps/call-tool.ts';
 import { createTools, defineTool, isTool, loadTools, type Tool } from '../../src/steps/tools.ts';
+import { NO_LOG } from '../support/no-log.ts';
 
 const TOOLS_MODULE = JSON.stringify(new URL('../../src/steps/tools.ts', import.meta.url).href);
 
@@ -19,7 +20,7 @@ const context = (input: JsonObject): WorkContext => ({
   attempt: 1,
   effectKey: 'hp_r_s_1_1',
   signal: new AbortController().signal,
-  log: () => {},
+  log: NO_LOG,
   openFile: () => Promise.reject(new Error('there are no files here')),
 });
 
