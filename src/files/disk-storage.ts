@@ -1,7 +1,7 @@
 // Files in a folder of this machine: `<folder>/<workspace>/<file>`. Knows nothing of who may read what; every process that
 // is to see a file must see the folder.
 
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { FileStorage } from './storage.ts';
 
@@ -28,6 +28,20 @@ export function createDiskStorage(folder: string): FileStorage {
 
     async remove(key) {
       await rm(join(folder, key), { force: true });
+    },
+
+    async probe() {
+      try {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        // By its own name for each process, since another's may be taken away in between.
+        const path = join(folder, `.probe-${process.pid}`);
+        await writeFile(path, '.', { mode: 0o600 });
+        await rm(path, { force: true });
+        return { ok: true };
+      } catch (error) {
+        const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+        return { ok: false, message: `the folder of files cannot be written to (${code})` };
+      }
     },
 
     async close() {},

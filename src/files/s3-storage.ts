@@ -11,6 +11,7 @@ const CONNECT_MS = 2_000;
 const ANSWER_MS = 10_000;
 /** All tries together. */
 const PUT_MS = 15_000;
+const PROBE_MS = 2_000;
 
 export function createS3Storage({ bucket, endpoint, region, credentials }: S3Settings): FileStorage {
   const client = new S3Client({
@@ -40,6 +41,12 @@ export function createS3Storage({ bucket, endpoint, region, credentials }: S3Set
       await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
     },
 
+    async probe() {
+      const nobodys = new GetObjectCommand({ Bucket: bucket, Key: '.probe' });
+      const asked = client.send(nobodys, { abortSignal: AbortSignal.timeout(PROBE_MS) });
+      return asked.then(() => ({ ok: true }), explainRefusal);
+    },
+
     async close() {
       client.destroy();
     },
@@ -49,4 +56,18 @@ export function createS3Storage({ bucket, endpoint, region, credentials }: S3Set
 function nullIfMissing(error: unknown): null {
   if (error instanceof NoSuchKey) return null;
   throw error;
+}
+
+/** Whoever may not list a bucket is told `AccessDenied` of what is not there: it answers, and knows the keys. */
+const ANSWERS = new Set(['NoSuchKey', 'AccessDenied']);
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ['NoSuchBucket', 'the bucket of files is not there'],
+  ['InvalidAccessKeyId', 'the bucket of files refuses its keys'],
+  ['SignatureDoesNotMatch', 'the bucket of files refuses its keys'],
+]);
+
+function explainRefusal(error: unknown): { ok: boolean; message?: string } {
+  const name = error instanceof Error ? error.name : '';
+  if (ANSWERS.has(name)) return { ok: true };
+  return { ok: false, message: REFUSALS.get(name) ?? 'the bucket of files does not answer' };
 }

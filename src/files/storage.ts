@@ -13,6 +13,8 @@ export interface FileStorage {
   open(key: string): Promise<Readable | null>;
   /** Takes the content away, if there is any. */
   remove(key: string): Promise<void>;
+  /** Whether files could be kept now; the message is for anybody to read and names no place. */
+  probe(): Promise<{ ok: boolean; message?: string }>;
   close(): Promise<void>;
 }
 
@@ -41,6 +43,7 @@ export async function openStorage({ folder, s3 }: { folder: string; s3: S3Settin
     put: async (key, content) => storage.put(checkKey(key), content),
     open: async (key) => storage.open(checkKey(key)),
     remove: async (key) => storage.remove(checkKey(key)),
+    probe: () => storage.probe(),
     close: () => storage.close(),
   };
 }

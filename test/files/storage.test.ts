@@ -73,6 +73,10 @@ describe('a storage of files', () => {
         expect(await buffer((await at().open(key))!)).to.have.length(LARGEST);
       });
 
+      it('says that files could be kept, also before the first one', async () => {
+        expect(await at().probe()).to.deep.equal({ ok: true });
+      });
+
       it('takes nothing for a key that is not two ids', async () => {
         for (const key of ['../../etc/passwd', `${newId()}/../x`, `${newId()}`, `${newId()}/${newId()}/x`, '']) {
           for (const call of [() => at().open(key), () => at().put(key, Buffer.from('x')), () => at().remove(key)]) {
@@ -90,6 +94,26 @@ describe('a storage of files', () => {
     expect(again).to.match(/EEXIST/);
     expect((await buffer((await disk.open(key))!)).toString()).to.equal('first');
     expect(readdirSync(folder)).to.deep.equal(['made']);
+  });
+
+  it('on disk says when its folder cannot be written to, and not where that is', async () => {
+    const disk = await openStorage({ folder: '/dev/null/files', s3: null });
+    expect(await disk.probe()).to.deep.equal({
+      ok: false,
+      message: 'the folder of files cannot be written to (ENOTDIR)',
+    });
+  });
+
+  it('in S3 says that it could not keep files when its keys are wrong, or nobody is there', async () => {
+    const probe = async (settings: Partial<S3Server['settings']>) => {
+      const storage = await openStorage({ folder, s3: { ...s3.settings, ...settings } });
+      return storage.probe().finally(() => storage.close());
+    };
+    const refusal = (message: string) => ({ ok: false, message: `the bucket of files ${message}` });
+    const credentials = { accessKeyId: 'nobody', secretAccessKey: 'nothing' };
+    expect(await probe({ credentials })).to.deep.equal(refusal('refuses its keys'));
+    expect(await probe({ bucket: 'other-bucket' })).to.deep.equal(refusal('is not there'));
+    expect(await probe({ endpoint: 'http://127.0.0.1:1' })).to.deep.equal(refusal('does not answer'));
   });
 
   it('in S3 says when its keys are wrong, or nobody is there', async () => {

@@ -13,6 +13,8 @@ interface Attack {
   status: number;
   /** What the answer says. */
   says?: RegExp;
+  /** It is JSON, and what it says is refused: the v1 face has a status of its own for that. */
+  isJson?: true;
 }
 
 /** What no route that reads a body takes, whatever it is for. */
@@ -21,12 +23,14 @@ const ATTACKS: Attack[] = [
   { what: 'S-34 a prototype further in', body: '{"data":{"a":[{"__proto__":{"polluted":1}}]}}', status: 400 },
   {
     what: 'S-36 deep lists',
+    isJson: true,
     body: `{"data":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
     status: 400,
     says: /nested deeper than 64/,
   },
   {
     what: 'S-36 deep objects',
+    isJson: true,
     body: `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`,
     status: 400,
     says: /nested deeper than 64/,
@@ -58,15 +62,16 @@ const ATTACKS: Attack[] = [
   },
   { what: 'S-37 an unknown encoding', body: '{}', headers: { 'content-encoding': 'bogus' }, status: 415 },
   { what: 'S-37 two encodings', body: '{}', headers: { 'content-encoding': 'gzip, gzip' }, status: 415 },
-  { what: 'S-40 an infinite number', body: '{"a":1e400}', status: 400, says: /finite/ },
+  { what: 'S-40 an infinite number', isJson: true, body: '{"a":1e400}', status: 400, says: /finite/ },
   {
     what: 'S-40 a number that would be changed',
+    isJson: true,
     body: '{"a":{"b":9007199254740993}}',
     status: 400,
     says: /\/a\/b has more digits/,
   },
-  { what: 'NUL', body: '{"a":"\\u0000"}', status: 400, says: /NUL/ },
-  { what: 'a lone surrogate in a name', body: '{"\\ud800":1}', status: 400, says: /surrogate/ },
+  { what: 'NUL', isJson: true, body: '{"a":"\\u0000"}', status: 400, says: /NUL/ },
+  { what: 'a lone surrogate in a name', isJson: true, body: '{"\\ud800":1}', status: 400, says: /surrogate/ },
   { what: 'no JSON', body: '{"a":', status: 400, says: /JSON/ },
   { what: 'another type', body: 'a=1', headers: { 'content-type': 'application/x-www-form-urlencoded' }, status: 415 },
 ];
@@ -91,14 +96,16 @@ describe('a route that reads a body', () => {
   });
   after(() => holdpoint.stop());
 
-  const pathOf = (route: Route) => fillPath(route, { workspace: holdpoint.workspace.id, id: uuidv7() });
+  /** With ids that name nothing, but of a pod: that is looked for before anything is read. */
+  const pathOf = (route: Route) =>
+    fillPath(route, { workspace: holdpoint.workspace.id, id: route.path.endsWith('/:podId') ? 'default' : uuidv7() });
   const headersFor = (headers: Record<string, string> = {}) => ({
     authorization: `Bearer ${holdpoint.workspace.keys.owner}`,
     'content-type': 'application/json',
     ...headers,
   });
 
-  for (const { what, body, headers, status, says } of ATTACKS) {
+  for (const { what, body, headers, status, says, isJson = false } of ATTACKS) {
     it(`answers ${status} to ${what}`, async () => {
       for (const route of READING) {
         const response = await fetch(`${holdpoint.address}${pathOf(route)}`, {
@@ -107,7 +114,8 @@ describe('a route that reads a body', () => {
           body: typeof body === 'string' ? body : new Uint8Array(body),
         });
         const text = await response.text();
-        expect(response.status, `${nameOf(route)}: ${text}`).to.equal(status);
+        const expected = isJson && route.path.startsWith('/api/v1/') ? 422 : status;
+        expect(response.status, `${nameOf(route)}: ${text}`).to.equal(expected);
         if (says !== undefined) expect(text, nameOf(route)).to.match(says);
       }
       expect(({} as { polluted?: unknown }).polluted).to.equal(undefined);

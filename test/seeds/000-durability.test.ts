@@ -1,5 +1,6 @@
 // Seed 000's section "Durability", on real processes: each test quotes what it checks, and ends with a run that was there
-// before having been carried to its end.
+// before having been carried to its end. Together they are seed 001's "Workflows run on a durable execution backend that
+// supports long-running processes with pause/resume capabilities".
 
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';

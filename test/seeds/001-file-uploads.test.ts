@@ -1,5 +1,5 @@
-// Seed 001, "File Uploads": each test quotes the sentence that it checks. Its curl lines are curl-lines.test.ts, attacks on
-// uploads test/http/files.test.ts.
+// Seed 001, "File Uploads": each test quotes the sentence that it checks. Its curl lines are curl-lines.test.ts, its cloud
+// storage test/flows/files.test.ts, attacks on uploads test/http/files.test.ts.
 
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';

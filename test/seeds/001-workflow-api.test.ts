@@ -2,8 +2,10 @@
 // 001-workflow-management.test.ts; its curl lines are curl-lines.test.ts. Over 400 lines because it follows one document
 // from top to bottom.
 
+import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { SignJWT } from 'jose';
 import { call } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Holdpoint, startHoldpoint } from '../support/holdpoint.ts';
@@ -49,7 +51,7 @@ describe('seed 001, Workflow API', () => {
 
   before(async () => {
     [holdpoint, receiver] = await Promise.all([
-      startHoldpoint({ withWorker: true, settings: { toolModules: TOOLS } }),
+      startHoldpoint({ withWorker: true, settings: { toolModules: TOOLS, secretKeys: [randomBytes(32)] } }),
       startReceiver(),
     ]);
   });
@@ -91,7 +93,16 @@ describe('seed 001, Workflow API', () => {
       expect({ status, word: body.status }).to.deep.equal({ status: 200, word: 'paused' });
     });
 
-    it('"All workflow endpoints support" API Key authentication, and none goes without', async () => {
+    it('"All workflow endpoints support both API Key and Signed JWT authentication", and none goes without', async () => {
+      const key = await client.post(
+        `/workspaces/${client.workspace.slug}/signing-keys`,
+        { name: 'frontend', role: 'editor', algorithm: 'HS256' },
+        'owner',
+      );
+      const token = await new SignJWT({ sub: 'john' })
+        .setProtectedHeader({ alg: 'HS256', kid: key.body.id })
+        .setExpirationTime('1h')
+        .sign(new TextEncoder().encode(key.body.secret));
       const paths = {
         POST: [
           'workflow/start/x',
@@ -104,19 +115,30 @@ describe('seed 001, Workflow API', () => {
           'workflows/x/clone',
           'workflows/x/unarchive',
         ],
-        GET: ['workflow/status/x', 'workflow/metadata/input/x', 'workflows', 'workflows/x', 'workflows/x/versions'],
+        GET: [
+          'workflow/status/x',
+          'workflow/metadata/input/x',
+          'workflows',
+          'workflows/x',
+          'workflows/x/versions',
+          'files/x',
+        ],
+        PUT: ['workflows/x'],
+        DELETE: ['workflows/x'],
       };
-      const asked = Object.entries(paths).flatMap(([method, list]) =>
-        list.map((path) => ({ method, path: `/api/${path}` })),
-      );
-      for (const { method, path } of asked) {
-        const known = method === 'GET' ? await client.get(path) : await client.post(path, {});
-        expect(known.status, path).to.be.oneOf([200, 400, 404]);
-        const unknown = await call(`${holdpoint.address}${path}`, {
-          method,
-          ...(method === 'GET' ? {} : { body: {} }),
-        });
-        expect(unknown.status, path).to.equal(401);
+      const { editor } = client.workspace.keys;
+      const credentials = [
+        { 'x-api-key': editor, 'x-tenant-id': client.workspace.id },
+        { authorization: `Bearer ${token}` },
+      ];
+      for (const [method, list] of Object.entries(paths)) {
+        for (const path of list) {
+          const ask = (headers: Record<string, string>) =>
+            call(`${holdpoint.address}/api/${path}`, { method, headers, ...(method === 'GET' ? {} : { body: {} }) });
+          for (const headers of credentials)
+            expect((await ask(headers)).status, `${method} ${path}`).to.be.oneOf([200, 400, 404]);
+          expect((await ask({})).status, `${method} ${path}`).to.equal(401);
+        }
       }
     });
   });
@@ -308,7 +330,7 @@ describe('seed 001, Workflow API', () => {
     });
   });
 
-  describe('Resume Workflow', () => {
+  describe('Resume Workflow: "Resume a paused workflow by providing requested input or action"', () => {
     const FIELDS = { id: 'approval-inputs', type: 'collect-inputs', output: { approvalReason: { type: 'string' } } };
     const REASON = { type: 'collect_inputs', data: { approvalReason: 'Budget approved for Q1' } };
     const APPROVED = { type: 'request_user_action', actionId: 'approval-action-1', actionValue: 'approved' };

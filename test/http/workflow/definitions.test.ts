@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { createStepTypes } from '../../../src/steps/registry.ts';
+import { createTools } from '../../../src/steps/tools.ts';
 import { type Holdpoint, startHoldpoint } from '../../support/holdpoint.ts';
 
 const onboarding = {
@@ -42,6 +44,16 @@ describe('workflows over HTTP', () => {
     for (const time of [createdAt, updatedAt]) expect(time).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect((await holdpoint.ask('/api/workflows/customer-onboarding')).body).to.deep.equal(body);
     expect((await holdpoint.ask(`/api/workflows/${uuid}`)).body).to.deep.equal(body);
+  });
+
+  it('documents every type of step, and no key that a definition may not have', async () => {
+    const { body } = await holdpoint.ask('/openapi.json');
+    const { properties } = body.paths['/api/workflows'].post.requestBody.content['application/json'].schema;
+    for (const { type } of createStepTypes(createTools([])).list())
+      expect(properties.steps.description).to.include(`\`${type}\``);
+    const guess = Object.fromEntries(Object.keys(properties).map((key) => [key, true]));
+    const answer = await holdpoint.ask('/api/workflows', { body: guess });
+    for (const { pointer, message } of answer.body.error.details) expect(message, pointer).not.to.include('unknown');
   });
 
   it('suffixes the key of a name that is taken, also between racers', async () => {

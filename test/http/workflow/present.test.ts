@@ -23,6 +23,7 @@ function makeRun(change: Partial<RunView & RunHistory> = {}): RunView & RunHisto
     result: null,
     error: null,
     cancellation: null,
+    holdReason: null,
     createdAt: AT,
     startedAt: null,
     finishedAt: null,
@@ -101,7 +102,10 @@ describe('the words of the workflow face', () => {
   });
 
   it('shows an operator’s hold before the pauses behind it', () => {
-    const body = presentStarted(makeRun({ status: 'held', pauses: [pause] })).body as Record<string, unknown>;
+    const body = presentStarted(makeRun({ status: 'held', holdReason: 'quarter end', pauses: [pause] })).body as Record<
+      string,
+      unknown
+    >;
     const action = {
       type: 'request_user_action',
       stepId: 'ask',
@@ -109,8 +113,9 @@ describe('the words of the workflow face', () => {
       id: 'p',
       dueAt: '2026-01-20T15:45:00.000Z',
     };
-    expect(body['pauseSignal']).to.deep.equal({ type: 'hold', reason: null });
-    expect(body['pauseSignals']).to.deep.equal([{ type: 'hold', reason: null }, action]);
+    const hold = { type: 'hold', reason: 'quarter end' };
+    expect(body['pauseSignal']).to.deep.equal(hold);
+    expect(body['pauseSignals']).to.deep.equal([hold, action]);
   });
 
   it('lists open pauses, but signals none while other branches run', () => {

@@ -47,6 +47,50 @@ describe('the workspaces face', () => {
       expect((await patch({ slug: holdpoint.workspace.slug })).status).to.equal(409);
     });
 
+    it('are made by owners, who enter the new one with the key that is shown once, and nobody else’s', async () => {
+      const { keys } = holdpoint.workspace;
+      const make = (body: object, headers = {}, key = keys.owner) =>
+        holdpoint.ask('/workspaces', { key, body, headers });
+      for (const role of ['viewer', 'editor', 'admin'] as const)
+        expect((await make({ name: 'Mine' }, {}, keys[role])).status, role).to.equal(403);
+      const named = { 'idempotency-key': 'a-new-workspace' };
+      const { status, body } = await make({ name: 'Acme Labs', slug: 'acme-labs' }, named);
+      const { key, keyId, createdAt, ...rest } = body;
+      expect({ status, rest }).to.deep.equal({
+        status: 201,
+        rest: { id: body.id, slug: 'acme-labs', name: 'Acme Labs' },
+      });
+      expect(createdAt).to.match(ISO);
+      const again = await make({ name: 'Acme Labs', slug: 'acme-labs' }, named);
+      expect(again.body).to.deep.equal({ ...body, key: null });
+
+      const inNew = (path: string, as = key) => holdpoint.ask(`/workspaces/acme-labs${path}`, { key: as });
+      expect((await inNew('')).body).to.deep.equal({ ...rest, createdAt });
+      const members = (await inNew('/members')).body;
+      expect(members).to.deep.equal([
+        { userId: 'user-owner', role: 'owner', addedBy: 'user-owner', addedAt: members[0].addedAt },
+      ]);
+      const listed = (await inNew('/api-keys')).body;
+      expect(listed.map(({ id, role, userId }: Record<string, string>) => ({ id, role, userId }))).to.deep.equal([
+        { id: keyId, role: 'owner', userId: 'user-owner' },
+      ]);
+      expect(await holdpoint.ask('/api/workflows', { key }).then((answer) => answer.body)).to.deep.equal([]);
+      expect((await inNew('', keys.owner)).status).to.equal(404);
+      expect((await ask('', { key })).status).to.equal(404);
+    });
+
+    it('are made with the slug that was asked for or not at all, else with one that is free', async () => {
+      const key = holdpoint.workspace.keys.owner;
+      const make = async (body: object) => holdpoint.ask('/v1/workspaces', { key, body });
+      const slugs = [];
+      for (const _ of [1, 2]) slugs.push((await make({ name: 'Überall & nirgends' })).body.slug);
+      expect(slugs[0]).to.equal('uberall-nirgends');
+      expect(slugs[1]).to.match(/^uberall-nirgends-[0-9a-f]{6}$/);
+      expect((await make({ name: 'Other', slug: slugs[0] })).status).to.equal(409);
+      expect((await make({ slug: 'x' })).body.details).to.deep.equal([{ pointer: '/name', message: 'is required' }]);
+      expect((await make({ name: '漢字' })).body.slug).to.equal('workspace');
+    });
+
     it('say what is wrong in the shape of this face', async () => {
       const { status, body, headers } = await ask('/api-keys', { method: 'POST', body: { role: 'king' } });
       expect(status).to.equal(400);
@@ -83,6 +127,7 @@ describe('the workspaces face', () => {
         name: 'CI',
         prefix: key.slice(0, 8),
         role: 'editor',
+        podId: null,
         userId: 'ci',
         createdBy: 'user-owner',
         expiresAt,

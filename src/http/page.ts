@@ -1,11 +1,15 @@
 // One page of a list: as many rows as were asked for, and in `X-Next-Cursor` where the next page begins, if there is one.
 
-import type { JsonObject } from '../../core/json.ts';
-import type { Page } from '../../store/access-api-keys.ts';
-import type { Reply } from '../route.ts';
-import type { PageQuery } from './schemas.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { Page } from '../store/access-api-keys.ts';
+import type { Reply } from './route.ts';
 
 const PAGE = 50;
+
+export interface PageQuery {
+  limit?: number;
+  cursor?: string;
+}
 
 /** `list` is asked for one row more than is shown: its being there is what tells of a next page. */
 export async function answerPage<Row>(
