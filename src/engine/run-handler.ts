@@ -9,6 +9,7 @@ import { isStepError, type WorkContext } from '../core/step-type.ts';
 import type { Engine, RememberedRun } from './engine.ts';
 import { type LentFiles, lendFiles } from './lend-files.ts';
 import { type Revealed, revealInput } from './reveal-secrets.ts';
+import { openStepLog, type StepLog } from './step-log.ts';
 
 /** `abandoned`: the claim was taken away, so nobody wants the result any more. */
 export type HandlerResult =
@@ -87,8 +88,7 @@ async function call(
   const { id: runId } = run.state;
   const { visit, attempt, epoch } = open;
   const stepId = step.step.id;
-  const { log } = engine;
-  const lent: { files?: LentFiles; secrets?: Revealed } = {};
+  const lent: { files?: LentFiles; secrets?: Revealed; log?: StepLog } = {};
   const context = {
     input: input ?? {},
     runId,
@@ -103,9 +103,11 @@ async function call(
       lent.secrets ??= await revealInput(engine, run.state.workspaceId, { step, input: input ?? {} });
       return lent.secrets.input;
     },
-    log(level, message, data) {
-      const clean = lent.secrets?.redact ?? ((value: Json) => value);
-      log[level]({ runId, stepId, visit, attempt, data: data && clean(data) }, String(clean(message)));
+    get log() {
+      lent.log ??= openStepLog(engine, { runId, stepId, visit, attempt }, (value) =>
+        lent.secrets ? lent.secrets.redact(value) : value,
+      );
+      return lent.log.log;
     },
     openFile(fileId) {
       lent.files ??= lendFiles(engine, run.state.workspaceId, leash.signal);
@@ -119,6 +121,7 @@ async function call(
     throw lent.secrets ? lent.secrets.redactError(error) : error;
   } finally {
     lent.files?.takeBack();
+    lent.log?.end();
   }
 }
 
