@@ -1,0 +1,154 @@
+// The verbs of inbound webhooks: make one, change it, give it another secret, delete it. One without a secret cannot be made
+// unless it is public. What comes of the messages that are sent there is receive-message.ts.
+
+import { v7 as newId } from 'uuid';
+import { AppError } from '../core/errors.ts';
+import type { Actor } from '../core/run.ts';
+import { recordChange } from '../store/audit.ts';
+import {
+  deleteInboundWebhook,
+  findInboundWebhook,
+  type InboundWebhookRow,
+  insertInboundWebhook,
+  MAX_INBOUND_WEBHOOKS,
+  replaceWebhookSecret,
+  type SealedWebhookSecret,
+  updateInboundWebhook,
+} from '../store/inbound-webhooks.ts';
+import { checkStartable } from './check-startable.ts';
+import type { Engine } from './engine.ts';
+import { createSigningSecret, isSigningSecret, SIGNING_SECRET_RULE } from './sign-message.ts';
+
+export interface InboundWebhookRequest {
+  actor: Actor;
+  podId: string;
+  id: string;
+}
+
+export interface NewInboundWebhookRequest {
+  /** Id or key. */
+  workflowId: string;
+  name: string;
+  version?: string;
+  enabled?: boolean;
+  /** Takes messages that nobody has signed. */
+  public?: boolean;
+  /** Made here when it is left out. */
+  secret?: string;
+}
+
+/**
+ * Answers the webhook and, when it was made here and now, its secret. `id`: of the request, where it may be made again. Throws
+ * `invalid_request`, `workflow_not_found`, `version_not_found`, `workflow_archived`, and `conflict` when no secret can be
+ * kept or the workspace has as many as it may.
+ */
+export async function createInboundWebhook(
+  engine: Engine,
+  {
+    actor,
+    podId,
+    request,
+    id = newId(),
+  }: Omit<InboundWebhookRequest, 'id'> & { request: NewInboundWebhookRequest; id?: string | undefined },
+): Promise<{ row: InboundWebhookRow; secret: string | null }> {
+  const { workspaceId, userId } = actor;
+  const { workflowId, name, version = 'latest', enabled = true, public: isPublic = false } = request;
+  const secret = isPublic ? null : (request.secret ?? createSigningSecret());
+  if (isPublic && request.secret !== undefined)
+    throw refuseSecret('is not asked for by a public webhook', 'leave out the secret, or `public`');
+  const definition = await checkStartable(engine, { actor, workflow: workflowId, podId, version });
+  const sealed = secret === null ? null : sealSecret(engine, { workspaceId, id, secret });
+  const owned = { id, workspaceId, podId, definitionId: definition.id, createdBy: userId };
+  const done = await recordChange(engine.db, actor, {
+    change: (db) => insertInboundWebhook(db, { ...owned, name, version, enabled, isPublic, secret: sealed }),
+    tell: (done) =>
+      done === 'inserted'
+        ? { action: 'inbound_webhook.created', id, name, detail: { workflow: definition.key, public: isPublic } }
+        : null,
+  });
+  if (done === 'full')
+    throw new AppError(
+      'conflict',
+      `the workspace has ${MAX_INBOUND_WEBHOOKS} inbound webhooks, the most there may be; delete one first`,
+    );
+  const row = await getInboundWebhook(engine, { actor, podId, id });
+  return { row, secret: done === 'inserted' && request.secret === undefined ? secret : null };
+}
+
+/** Throws `not_found`, `version_not_found`, `workflow_archived`. */
+export async function changeInboundWebhook(
+  engine: Engine,
+  request: InboundWebhookRequest,
+  change: Partial<Pick<NewInboundWebhookRequest, 'name' | 'enabled' | 'version'>>,
+): Promise<InboundWebhookRow> {
+  const { actor, podId, id } = request;
+  const { definitionId } = await getInboundWebhook(engine, request);
+  if (change.version !== undefined)
+    await checkStartable(engine, { actor, podId, workflow: definitionId, version: change.version });
+  const row = await recordChange(engine.db, actor, {
+    change: (db) => updateInboundWebhook(db, { workspaceId: actor.workspaceId, podId, id }, change),
+    tell: (row) => row && { action: 'inbound_webhook.updated', id, name: row.name, detail: { ...change } },
+  });
+  if (row === null) throw webhookNotFound();
+  return row;
+}
+
+/** The secrets so far go on counting for `graceMs`, so that senders can change over. Throws `not_found`, `invalid_request`, `conflict`. */
+export async function rotateWebhookSecret(
+  engine: Engine,
+  { secret: given, graceMs, ...request }: InboundWebhookRequest & { secret?: string; graceMs: number },
+): Promise<{ row: InboundWebhookRow; secret: string | null }> {
+  const { actor, id } = request;
+  const { workspaceId } = actor;
+  const { isPublic, name } = await getInboundWebhook(engine, request);
+  if (isPublic) throw new AppError('conflict', 'the webhook is public and has no secret; make another one that is not');
+  const secret = given ?? createSigningSecret();
+  const sealed = sealSecret(engine, { workspaceId, id, secret });
+  const isDone = await recordChange(engine.db, actor, {
+    change: (db) => replaceWebhookSecret(db, id, { secret: sealed, graceMs }),
+    tell: (isDone) => (isDone ? { action: 'inbound_webhook.rotated', id, name, detail: { graceMs } } : null),
+  });
+  if (!isDone) throw webhookNotFound();
+  return { row: await getInboundWebhook(engine, request), secret: given === undefined ? secret : null };
+}
+
+/** Runs that it has started go on. Throws `not_found`. */
+export async function endInboundWebhook(engine: Engine, { actor, podId, id }: InboundWebhookRequest): Promise<void> {
+  const ended = await recordChange(engine.db, actor, {
+    change: (db) => deleteInboundWebhook(db, { workspaceId: actor.workspaceId, podId, id }),
+    tell: (ended) => ended && { action: 'inbound_webhook.deleted', id, name: ended.name },
+  });
+  if (ended === null) throw webhookNotFound();
+}
+
+async function getInboundWebhook(
+  engine: Engine,
+  { actor, podId, id }: InboundWebhookRequest,
+): Promise<InboundWebhookRow> {
+  const row = await findInboundWebhook(engine.db, { workspaceId: actor.workspaceId, podId, id });
+  if (row === null) throw webhookNotFound();
+  return row;
+}
+
+/** What a secret is sealed for: it opens for no other webhook, and in no other workspace. */
+export function labelOf({ workspaceId, id }: Pick<InboundWebhookRow, 'workspaceId' | 'id'>): string {
+  return `inbound webhook ${workspaceId}/${id}`;
+}
+
+function sealSecret(
+  { sealer }: Engine,
+  { secret, ...webhook }: { workspaceId: string; id: string; secret: string },
+): SealedWebhookSecret {
+  if (!isSigningSecret(secret)) throw refuseSecret('cannot be used', `send ${SIGNING_SECRET_RULE}, or none`);
+  if (!sealer)
+    throw new AppError('conflict', 'this server keeps no secrets: its operator has to set HOLDPOINT_SECRET_KEY first');
+  return { id: newId(), sealed: sealer.seal(secret, labelOf(webhook)) };
+}
+
+function refuseSecret(message: string, hint: string): AppError {
+  return new AppError('invalid_request', `/secret ${message}`, [{ pointer: '/secret', message, hint }]);
+}
+
+export function webhookNotFound(): AppError {
+  return new AppError('not_found', 'no inbound webhook here has this id');
+}
