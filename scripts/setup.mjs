@@ -34,6 +34,7 @@ function main([command = 'install', ...rest]) {
   if (command === 'build') return build();
   if (command === 'check') return check();
   if (command === 'test') return test(rest);
+  if (command === 'fuzz') return fuzz(rest);
   if (command === 'bench') return bench(rest);
   if (command in BUILT_PROGRAMS) {
     if (!isBuilt()) build();
@@ -41,7 +42,7 @@ function main([command = 'install', ...rest]) {
     return become(BUILT_PROGRAMS[command], rest);
   }
   fail(
-    `Unknown command "${command}". Known: install, build, check, test, bench, ${Object.keys(BUILT_PROGRAMS).join(', ')}`,
+    `Unknown command "${command}". Known: install, build, check, test, fuzz, bench, ${Object.keys(BUILT_PROGRAMS).join(', ')}`,
   );
 }
 
@@ -122,6 +123,13 @@ function test(args) {
   });
   // Two files at a time, each with databases and queue names of its own: most tests wait for something most of the time.
   return become('node_modules/mocha/bin/mocha.js', ['--parallel', '--jobs', '2', ...args]);
+}
+
+/** The fuzz test at full size; each route ends after a minute, however far it came. */
+function fuzz(args) {
+  process.env.FUZZ_RUNS = process.env.FUZZ_RUNS || '50000';
+  process.env.FUZZ_SECONDS = process.env.FUZZ_SECONDS || '60';
+  return become('node_modules/mocha/bin/mocha.js', ['test/http/fuzz.test.ts', ...args]);
 }
 
 /** The bench measures what users run: the build. */

@@ -1,0 +1,37 @@
+// The public module `holdpoint/sdk`: what a program that uses Holdpoint imports. Runs on Node 20 and newer and in browsers.
+
+// biome-ignore-start lint/performance/noBarrelFile: one public module is all that a program imports
+export type {
+  ApiKey,
+  Execution,
+  ExecutionCancellation,
+  ExecutionEvent,
+  ExecutionLog,
+  ExecutionSummary,
+  InboundWebhook,
+  Interrupt,
+  NewApiKey,
+  NewInboundWebhook,
+  NodeResult,
+  PodWorkflow,
+  PodWorkflowSummary,
+  PodWorkflowVersion,
+  Problem,
+  Schedule,
+  ScheduleSummary,
+} from './api-types.ts';
+export {
+  type DecideOptions,
+  type ExecutionResponse,
+  type ExecutionsQuery,
+  HoldpointClient,
+  type LogsQuery,
+  type OnEvent,
+  type TriggerOptions,
+  type WaitOptions,
+} from './client.ts';
+export { ApiError, ExecutionError, TimeoutError } from './errors.ts';
+export type { StreamedEvent, StreamOptions } from './event-stream.ts';
+export type { Health } from './health.ts';
+export type { CallOptions, ClientOptions, Page } from './transport.ts';
+// biome-ignore-end lint/performance/noBarrelFile: one public module is all that a program imports
