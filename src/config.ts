@@ -47,11 +47,41 @@ export interface Config {
   parallelUploads: number;
   /** Hosts, `host:port` and CIDRs that steps may call beside public hosts. */
   egressAllow: string[];
+  /** Web pages that may call the API from a browser: origins, or `*`. */
+  corsOrigins: string[];
+  /** How webhooks and callbacks are sent. */
+  webhooks: WebhookSettings;
+  /** Live streams of runs. */
+  streams: StreamSettings;
   /** The mail server of the send-email tool, and who sends when a step does not say. */
   smtpUrl: string | null;
   smtpFrom: string | null;
   /** Where a test makes this process fail; always empty without HOLDPOINT_TEST=1. */
   failpoints: Failpoint[];
+}
+
+export interface WebhookSettings {
+  /** Delays between tries; there is one try more than there are delays. */
+  delaysMs: number[];
+  /** One try, from the first look-up to the last byte. */
+  timeoutMs: number;
+  /** Deliveries that a worker sends at once, and how many of all workers' may go to one endpoint. */
+  concurrency: number;
+  perEndpoint: number;
+  /** Where receivers reach this server, without a final slash. */
+  publicUrl: string;
+}
+
+export interface StreamSettings {
+  /** Streams of this process at once, and how many of them one workspace may have. */
+  max: number;
+  perWorkspace: number;
+  /** A stream ends after this time; whoever reads comes again. */
+  lifetimeMs: number;
+  /** After so long without an event a stream says that it is there. */
+  pingMs: number;
+  /** A reader that has not taken what it was sent after this time is cut off. */
+  stallMs: number;
 }
 
 /** A bucket of S3, or of anything that speaks its protocol. */
@@ -63,6 +93,11 @@ export interface S3Settings {
   /** Null: as the AWS SDK finds them (environment, instance role). */
   credentials: { accessKeyId: string; secretAccessKey: string } | null;
 }
+
+/** Ten tries over three days: 5 s, 5 and 30 min, 2, 5, 10, 14, 20 and 24 h. */
+const WEBHOOK_DELAYS_MS = [
+  5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000, 86_400_000,
+];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -132,6 +167,24 @@ export function loadConfig(env: Environment = process.env): Config {
     return listed;
   };
 
+  const corsOrigins = (): string[] => {
+    const listed = (text('CORS_ORIGINS') ?? '').split(',').map((part) => part.trim());
+    const origins = listed.filter(Boolean);
+    const isOrigin = (one: string) => /^https?:/.test(one) && URL.canParse(one) && new URL(one).origin === one;
+    if (!origins.every((one) => one === '*' || isOrigin(one)))
+      problems.push('CORS_ORIGINS must be origins without a path, https://app.example.com, separated by commas, or *');
+    return origins;
+  };
+
+  const delays = (name: string, fallback: number[]): number[] => {
+    const raw = text(name);
+    if (raw === null) return fallback;
+    const delaysMs = raw.split(',').map((part) => (/^\s*\d{1,8}\s*$/.test(part) ? Number(part) : Number.NaN));
+    if (delaysMs.length <= 50 && !delaysMs.some((delay) => Number.isNaN(delay))) return delaysMs;
+    problems.push(`${name} must be up to 50 numbers of milliseconds, separated by commas, not "${raw}"`);
+    return fallback;
+  };
+
   const failpoints = (): Failpoint[] => {
     const raw = text('HOLDPOINT_TEST') === '1' ? text('FP') : null;
     const parsed = raw === null ? [] : parseFailpoints(raw);
@@ -141,8 +194,9 @@ export function loadConfig(env: Environment = process.env): Config {
   };
 
   const leaseMs = integer('LEASE_MS', 7_000, 500, 600_000);
+  const port = integer('PORT', 3000, 0, 65_535);
   const config: Config = {
-    port: integer('PORT', 3000, 0, 65_535),
+    port,
     host: text('HOST') ?? '0.0.0.0',
     databaseUrl: url('DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: url('REDIS_URL', ['redis:', 'rediss:']),
@@ -186,6 +240,21 @@ export function loadConfig(env: Environment = process.env): Config {
     filesQuota: integer('FILES_QUOTA_MB', 10_240, 1, 1_000_000_000) * 1_048_576,
     parallelUploads: integer('FILES_PARALLEL_UPLOADS', 16, 1, 1_000),
     egressAllow: egressAllow(),
+    corsOrigins: corsOrigins(),
+    webhooks: {
+      delaysMs: delays('WEBHOOK_DELAYS_MS', WEBHOOK_DELAYS_MS),
+      timeoutMs: integer('WEBHOOK_TIMEOUT_MS', 20_000, 100, 120_000),
+      concurrency: integer('WEBHOOK_CONCURRENCY', 20, 1, 1_000),
+      perEndpoint: integer('WEBHOOK_PER_ENDPOINT', 5, 1, 1_000),
+      publicUrl: (url('PUBLIC_URL', ['http:', 'https:']) ?? `http://localhost:${port}`).replace(/\/+$/, ''),
+    },
+    streams: {
+      max: integer('STREAMS', 5_000, 1, 100_000),
+      perWorkspace: integer('STREAMS_PER_WORKSPACE', 2_000, 1, 100_000),
+      lifetimeMs: integer('STREAM_LIFETIME_MS', 600_000, 100, 86_400_000),
+      pingMs: integer('STREAM_PING_MS', 15_000, 50, 600_000),
+      stallMs: integer('STREAM_STALL_MS', 30_000, 100, 600_000),
+    },
     smtpUrl: url('SMTP_URL', ['smtp:', 'smtps:']),
     smtpFrom: pattern('SMTP_FROM', /^[^\r\n]{3,300}$/, 'must be an address, as in "Holdpoint <no-reply@example.com>"'),
     failpoints: failpoints(),

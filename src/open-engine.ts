@@ -2,6 +2,7 @@
 // worker process open it alike; what they do with it is their own.
 
 import type { Config } from './config.ts';
+import { createEgress } from './egress/egress.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 import { openFiles } from './files/storage.ts';
 import type { Logger } from './log.ts';
@@ -41,6 +42,7 @@ export async function openEngine(
   const queues = await openQueues(config, { log, onAddFailed: () => metrics.queueAddFailures.inc() });
   const wakeups = queues.wakeups ?? openPostgresWakeups(db, `${config.queuePrefix}_wakeups`);
   const files = await openFiles(config);
+  const egress = createEgress({ allow: config.egressAllow, totalMs: config.webhooks.timeoutMs, onCall });
   const engine = createEngine({
     db,
     steps: queues.steps,
@@ -53,6 +55,7 @@ export async function openEngine(
     leaseMs: config.leaseMs,
     sealer: createSealer(config.secretKeys),
     files,
+    hooks: { queue: queues.hooks, egress, settings: config.webhooks },
   });
   const close = () =>
     Promise.allSettled([
@@ -61,6 +64,7 @@ export async function openEngine(
       engine.close(),
       files.storage.close(),
       steps.close(),
+      egress.close(),
       db.close(),
     ]);
   return { engine, queues, close };

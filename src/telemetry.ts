@@ -19,6 +19,8 @@ export interface Metrics {
   lostLeases: Counter;
   /** Calls of steps to the outside, by how they ended: `answered`, or an error's code such as `egress_blocked`. */
   egressCalls: Counter<'outcome'>;
+  /** Tries to deliver a webhook or callback, by what came of them: `delivered`, `retried`, `dead`, `cancelled`. */
+  deliveries: Counter<'outcome'>;
   /** Due step runs whose type or tool this process does not have, at the last sweep. */
   noHandler: Gauge;
   sweepDuration: Histogram;
@@ -67,6 +69,12 @@ export function createMetrics({ processMetrics = false } = {}): Metrics {
     egressCalls: new Counter({
       name: 'holdpoint_egress_calls_total',
       help: 'Calls of steps to the outside, by how they ended',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    deliveries: new Counter({
+      name: 'holdpoint_deliveries_total',
+      help: 'Tries to deliver a webhook or callback, by what came of them',
       labelNames: ['outcome'],
       registers,
     }),

@@ -8,15 +8,21 @@ import { type Config, loadConfig } from './config.ts';
 import { bootstrapAccess } from './engine/bootstrap-access.ts';
 import { createRequests } from './engine/claim-request.ts';
 import type { Engine } from './engine/engine.ts';
+import { noteForeignTenant } from './engine/note-foreign-tenant.ts';
+import { RunStreams } from './engine/run-streams.ts';
 import { createSecretOpener } from './engine/signing-keys.ts';
+import { redeemTicket } from './engine/stream-tickets.ts';
 import { armFailpoints } from './failpoints.ts';
 import { createApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import { createDocsRoutes } from './http/docs.ts';
+import { createExecutionsFace } from './http/executions/routes.ts';
 import { createFormReader } from './http/form.ts';
 import { createSystemRoutes, type Probe } from './http/health.ts';
 import type { Face } from './http/route.ts';
 import { listen } from './http/server.ts';
+import { createTriggersFace } from './http/triggers/routes.ts';
+import { createV1Face } from './http/v1/routes.ts';
 import { createWorkflowFace } from './http/workflow/routes.ts';
 import { createWorkspacesFace } from './http/workspaces/routes.ts';
 import { createLog, type Logger } from './log.ts';
@@ -24,8 +30,9 @@ import { openEngine } from './open-engine.ts';
 import type { Queues } from './queue/connection.ts';
 import { openRateLimits } from './queue/rate-limits.ts';
 import type { Tools } from './steps/tools.ts';
-import type { Database } from './store/db.ts';
 import { listPendingMigrations } from './store/migrate.ts';
+import { openReaders, type Readers } from './store/readers.ts';
+import { READER_ROLE } from './store/row-security.ts';
 
 export type WebConfig = Config & { databaseUrl: string };
 
@@ -59,13 +66,15 @@ export async function startWeb(config: WebConfig, overrides: WebOverrides = {}):
     tools: overrides.tools,
   });
   const rates = openRateLimits(config, log);
+  const readers = openWebReaders(engine, config);
   const close = async () => {
     rates.close();
+    await readers.close();
     await closeEngine();
   };
-  const faces = createFaces(engine);
+  const faces = createFaces(engine, config.streams);
   const systemRoutes = createSystemRoutes({
-    probes: listProbes(engine.db, queues, config),
+    probes: listProbes(engine, { queues, readers, config }),
     vital: ['postgres', 'migrations'],
     metrics: engine.metrics,
     stopping: stopping.signal,
@@ -79,8 +88,12 @@ export async function startWeb(config: WebConfig, overrides: WebOverrides = {}):
       clock: engine.clock,
       ...(engine.sealer ? { openSecret: createSecretOpener(engine.sealer) } : {}),
     }),
+    readers,
     limits: rates.limits,
+    noteForeignTenant: (attempt) => noteForeignTenant(engine, attempt),
+    redeemTicket: (presented) => redeemTicket(engine, presented),
     trustedProxies: config.trustedProxies,
+    corsOrigins: config.corsOrigins,
     log,
     metrics: engine.metrics,
     stopping: stopping.signal,
@@ -90,6 +103,7 @@ export async function startWeb(config: WebConfig, overrides: WebOverrides = {}):
   });
   // Before listening, so that where all is well the first request finds its key; bounded by the pool's timeouts.
   const isReady = await tryDatabase(engine, config);
+  if (isReady) await readers.findGap().catch(() => {});
   const server = await listen(app, config).catch(async (error: unknown) => {
     await close();
     throw error;
@@ -113,15 +127,42 @@ export async function startWeb(config: WebConfig, overrides: WebOverrides = {}):
 }
 
 /** Every dialect; the last owns the paths that no other does. */
-export function createFaces(engine: Engine): Face[] {
-  return [createWorkspacesFace(engine), createWorkflowFace(engine)];
+export function createFaces(engine: Engine, streams = loadConfig({}).streams): Face[] {
+  return [
+    createWorkspacesFace(engine),
+    createExecutionsFace(engine, new RunStreams(engine, streams)),
+    createTriggersFace(engine),
+    createV1Face(engine),
+    createWorkflowFace(engine),
+  ];
 }
 
-function listProbes(db: Database, queues: Queues, { redisUrl }: Config): Record<string, Probe> {
+/** Few: a read holds a connection for a fraction of a millisecond. */
+function openWebReaders({ db, log }: Engine, { databasePool }: Config): Readers {
+  return openReaders({
+    db,
+    max: Math.max(2, Math.floor(databasePool / 2)),
+    name: 'holdpoint reads',
+    onError: (error) => log.warn({ error: error.message }, 'Postgres connection'),
+    onGap: (reason) => log.warn({ reason }, `${NO_WALL}: ${WALL_ADVICE}`),
+  });
+}
+
+const NO_WALL = 'reads of the API are not confined by row-level security';
+const WALL_ADVICE = `as an administrator of the database run "CREATE ROLE ${READER_ROLE} NOLOGIN; GRANT ${READER_ROLE} TO <the user of DATABASE_URL>", then "npm run release" once`;
+
+interface Parts {
+  queues: Queues;
+  readers: Readers;
+  config: Config;
+}
+
+function listProbes({ db, files }: Engine, { queues, readers, config }: Parts): Record<string, Probe> {
   return {
     postgres: async () => {
       await db.pool.query('SELECT 1');
-      return { ok: true };
+      const gap = await readers.findGap().catch(() => null);
+      return { ok: true, ...(gap === null ? {} : { message: `${NO_WALL}; the log says why` }) };
     },
     migrations: async () => {
       const pending = await listPendingMigrations(db);
@@ -129,7 +170,8 @@ function listProbes(db: Database, queues: Queues, { redisUrl }: Config): Record<
         ? { ok: true }
         : { ok: false, message: `pending: ${pending.join(', ')}; run "npm run release"` };
     },
-    [redisUrl === null ? 'queue' : 'redis']: () => queues.probe(),
+    [config.redisUrl === null ? 'queue' : 'redis']: () => queues.probe(),
+    ...(files === undefined ? {} : { files: () => files.storage.probe() }),
   };
 }
 

@@ -5,7 +5,10 @@ import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import { type Config, loadConfig } from './config.ts';
 import type { Engine } from './engine/engine.ts';
+import { serveSchedules } from './engine/fire-schedules.ts';
 import { settleWithin } from './engine/patience.ts';
+import { startPurge } from './engine/purge-workflows.ts';
+import { serveHooks } from './engine/serve-hooks.ts';
 import { type StepServer, serveSteps } from './engine/serve-steps.ts';
 import { startFileSweep } from './engine/sweep-files.ts';
 import { armFailpoints } from './failpoints.ts';
@@ -31,12 +34,14 @@ export async function startWorker(
   log: Logger = createLog({ level: config.logLevel, name: 'worker' }),
 ): Promise<WorkerProcess> {
   const { engine, queues, close } = await openEngine(config, { name: 'holdpoint worker', log });
-  const stopFileSweep = startFileSweep(engine);
+  const housekeeping = [startFileSweep(engine), startPurge(engine)];
   const server = serveSteps(engine, queues, {
     concurrency: config.workerConcurrency,
     heartbeatMs: config.heartbeatMs,
     sweepMs: config.sweepMs,
   });
+  const hooks = serveHooks(engine, queues, config.sweepMs);
+  const stopSchedules = serveSchedules(engine, config.sweepMs);
   const health =
     config.workerPort === null
       ? null
@@ -52,8 +57,8 @@ export async function startWorker(
     queues,
     async stop() {
       health?.close();
-      await server.stop(config.drainMs);
-      await settleWithin(stopFileSweep(), CLOSE_MS);
+      await Promise.all([server.stop(config.drainMs), hooks.stop(config.drainMs), stopSchedules()]);
+      await settleWithin(Promise.all([engine.runLogs.flush(), ...housekeeping.map((stop) => stop())]), CLOSE_MS);
       await settleWithin(close(), CLOSE_MS);
       log.info('worker stopped');
     },

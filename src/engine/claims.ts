@@ -3,8 +3,7 @@
 // Postgres cannot be reached, has its signal aborted, as has one whose run is being cancelled; what it returns is still
 // judged by its fence alone.
 
-import { keyOf } from '../core/draft.ts';
-import type { StepRef } from '../core/run.ts';
+import { keyOf, type StepRef } from '../core/run.ts';
 import { type Claim, type ClaimFate, findEndangeredClaims, renewLeases } from '../store/step-runs.ts';
 import { changeRun, systemActor } from './change-run.ts';
 import type { Engine } from './engine.ts';

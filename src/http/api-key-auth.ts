@@ -34,9 +34,10 @@ export function createApiKeyCheck({ db, log, clock }: Options): (key: string) =>
     if (row.expiresAt !== null && row.expiresAt <= clock.now())
       throw refuse('this API key has expired; use another one');
     touch(row.id);
-    const { workspaceId, workspaceSlug, userId, role, memberRole } = row;
+    const { workspaceId, workspaceSlug, userId, role, podId, memberRole } = row;
     const isMemberRemoved = row.memberRemovedAt !== null;
-    return { workspaceId, workspaceSlug, userId, keyId: row.id, role, memberRole, isMemberRemoved };
+    const pod = podId === null ? {} : { podId };
+    return { workspaceId, workspaceSlug, userId, keyId: row.id, role, ...pod, memberRole, isMemberRemoved };
   };
 
   function touch(id: string): void {

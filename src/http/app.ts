@@ -6,9 +6,18 @@ import { AppError } from '../core/errors.ts';
 import type { RateLimits } from '../core/rate-limit.ts';
 import type { Requests } from '../engine/claim-request.ts';
 import type { Logger } from '../log.ts';
+import type { Readers } from '../store/readers.ts';
 import type { Metrics } from '../telemetry.ts';
-import { type Admit, createAdmission, NO_LIMITS } from './admission.ts';
-import { type Authenticate, requireRole } from './auth.ts';
+import {
+  type Admit,
+  createAdmission,
+  createGate,
+  NO_LIMITS,
+  type NoteForeignTenant,
+  type RedeemTicket,
+} from './admission.ts';
+import { type Authenticate, refuseLimited, requireRole } from './auth.ts';
+import { allowOrigins } from './cors.ts';
 import { dispatchRoutes } from './dispatch.ts';
 import { type HttpFailure, toHttpFailure } from './errors.ts';
 import type { ReadForm } from './form.ts';
@@ -22,10 +31,18 @@ export interface AppOptions {
   /** Routes that belong to no dialect: health and metrics. */
   systemRoutes: readonly Route[];
   authenticate: Authenticate;
+  /** What handlers read with; without it they cannot read. */
+  readers?: Readers;
   /** Default none. */
   limits?: RateLimits;
+  /** Writes down credentials that were used for another workspace. */
+  noteForeignTenant?: NoteForeignTenant;
+  /** Opens live streams by ticket; without it none can be. */
+  redeemTicket?: RedeemTicket;
   /** Proxies in front that set X-Forwarded-For; default none, and then the header is not looked at. */
   trustedProxies?: number;
+  /** Web pages that may call from a browser; default none. */
+  corsOrigins?: readonly string[];
   log: Logger;
   metrics: Metrics;
   /** Aborts when the server stops. */
@@ -42,12 +59,13 @@ const BOARD_PATH = '/admin/queues';
 
 export function createApp(options: AppOptions): Koa {
   const { faces, systemRoutes, authenticate, log, metrics, stopping, requests, readForm, board } = options;
-  const { limits = NO_LIMITS, trustedProxies = 0 } = options;
-  const admit = createAdmission({ authenticate, limits });
+  const { limits = NO_LIMITS, trustedProxies = 0, noteForeignTenant, redeemTicket } = options;
+  const admit = createAdmission({ authenticate, limits, noteForeignTenant, redeemTicket });
   const app = new Koa({ proxy: trustedProxies > 0, maxIpsCount: trustedProxies });
   app.on('error', (error: unknown) => log.debug({ err: error }, 'connection failed while answering'));
   app.use(setHeaders);
   app.use(observeRequests({ log, metrics }));
+  app.use(allowOrigins(options.corsOrigins ?? []));
   app.use(async (context, next) => {
     await next();
     // Also for requests that came before: a connection that is kept would hold up the end.
@@ -56,7 +74,17 @@ export function createApp(options: AppOptions): Koa {
   app.use(reportErrors(faces, log));
   if (board !== undefined) app.use(guardBoard(board, admit));
   const routes = [...systemRoutes, ...faces.flatMap((face) => face.routes)];
-  app.use(dispatchRoutes({ routes, admit, requests, readForm, stopping }));
+  app.use(
+    dispatchRoutes({
+      routes,
+      admit,
+      openGate: createGate(limits),
+      readers: options.readers,
+      requests,
+      readForm,
+      stopping,
+    }),
+  );
   return app;
 }
 
@@ -67,12 +95,15 @@ function reportErrors(faces: readonly Face[], log: Logger): Middleware {
     } catch (error) {
       const failure = toHttpFailure(error);
       logFailure(log, { failure, error, requestId: context.state['requestId'] });
-      context.status = failure.status;
-      context.set(failure.headers);
+      const face = faceOf(faces, context.path);
+      context.status = face.statusOf?.(failure) ?? failure.status;
+      // Whoever counts requests knows better when to come again.
+      for (const [name, value] of Object.entries(failure.headers))
+        if (!context.res.hasHeader(name)) context.set(name, value);
       if (failure.status === 401) context.set('www-authenticate', challengeFor(context.path));
       const { status, code, message, details } = failure;
       const report = { status, code, message, details, requestId: context.state['requestId'] };
-      context.body = faceOf(faces, context.path).presentError(report);
+      context.body = face.presentError(report);
     }
   };
 }
@@ -102,7 +133,9 @@ function guardBoard(board: Middleware, admit: Admit): Middleware {
   return async (context, next) => {
     if (!isBelow(context.path, BOARD_PATH)) return next();
     context.state['route'] = BOARD_PATH;
-    requireRole(await admit(context, { allowBasic: true }), 'admin');
+    const caller = await admit(context, { allowBasic: true });
+    refuseLimited(caller);
+    requireRole(caller, 'admin');
     if (context.method !== 'GET' && context.method !== 'HEAD') {
       context.set('allow', 'GET, HEAD');
       throw new AppError('method_not_allowed', 'the board only shows; use the API to change runs');

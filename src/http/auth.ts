@@ -24,12 +24,28 @@ export interface Caller extends Actor {
   workspaceSlug: string;
   keyId: string;
   role: Role;
+  /** The one pod that its key is limited to. */
+  podId?: string;
 }
 
 /** What a check found out about a credential; what the user is as a member is not yet counted in. */
 export interface Bearer extends Caller {
   memberRole: Role | null;
   isMemberRemoved: boolean;
+}
+
+/** A good credential, used for a workspace that is not its own. */
+export class ForeignTenantError extends AppError {
+  /** Whose credential it is. */
+  readonly caller: Caller;
+  /** What the request named. */
+  readonly tenant: string;
+
+  constructor(caller: Caller, tenant: string) {
+    super('forbidden', 'x-tenant-id names a workspace that this credential does not belong to');
+    this.caller = caller;
+    this.tenant = tenant;
+  }
 }
 
 export type Authenticate = (headers: IncomingHttpHeaders, options?: { allowBasic?: boolean }) => Promise<Caller>;
@@ -49,7 +65,7 @@ export function createAuthenticator({ db, log, clock, openSecret }: Authenticato
     if (tenant !== '' && !isWorkspaceOf(caller, tenant)) {
       const { keyId, workspaceId } = caller;
       log.warn({ event: 'tenant_mismatch', keyId, workspaceId }, 'credential used for another workspace');
-      throw new AppError('forbidden', 'x-tenant-id names a workspace that this credential does not belong to');
+      throw new ForeignTenantError(caller, tenant);
     }
     if (isMemberRemoved) throw refuse('the user of this credential was removed from the workspace; ask an admin');
     return { ...caller, role: memberRole === null ? caller.role : lowerRole(caller.role, memberRole) };
@@ -59,6 +75,12 @@ export function createAuthenticator({ db, log, clock, openSecret }: Authenticato
 /** Whether a name, an id or a slug, is that of the caller's workspace. */
 export function isWorkspaceOf(caller: Pick<Caller, 'workspaceId' | 'workspaceSlug'>, name: string): boolean {
   return name === caller.workspaceSlug || name.toLowerCase() === caller.workspaceId;
+}
+
+/** For what is in no pod: to a credential that is limited to one it is not there. Throws `not_found`. */
+export function refuseLimited({ podId }: Pick<Caller, 'podId'>): void {
+  if (podId === undefined) return;
+  throw new AppError('not_found', 'this API key is limited to one pod, and there is nothing at this path for it');
 }
 
 /** Throws `forbidden` unless the actor's role is at least `role`. */

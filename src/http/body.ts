@@ -13,11 +13,14 @@ const PARSED_METHODS = [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.
 
 export type ReadBody = (context: Context) => Promise<unknown>;
 
+/** Where a body's text is found afterwards, as it came: that is what a signature is of. */
+export const BODY_TEXT = 'bodyText';
+
 /**
- * Makes a reader of JSON bodies up to `limit` bytes; no body at all reads as `{}`.
+ * Makes a reader of JSON bodies up to `limit` bytes; no body at all reads as `{}`. `keepsText`: in the context's state.
  * Throws `unsupported_media_type`, `payload_too_large`, `invalid_request`.
  */
-export function createBodyReader(limit: number = DEFAULT_BODY_LIMIT): ReadBody {
+export function createBodyReader(limit: number = DEFAULT_BODY_LIMIT, { keepsText = false } = {}): ReadBody {
   const parse: Middleware = koaBody({
     json: true,
     jsonLimit: limit,
@@ -39,6 +42,7 @@ export function createBodyReader(limit: number = DEFAULT_BODY_LIMIT): ReadBody {
     });
     const body = context.request.body as unknown;
     const text = takeText(context);
+    if (keepsText) context.state[BODY_TEXT] = text;
     const problems = findJsonProblems(body, { maxBytes: limit, maxDepth: MAX_DEPTH });
     if (problems.length === 0) problems.push(...findInexactNumbers(text, body as Json));
     if (problems.length > 0) throw new AppError('invalid_request', describe(problems[0]!), problems);

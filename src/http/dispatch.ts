@@ -1,15 +1,18 @@
 // From a request to a route's handler and back: credential, workspace, role, query, body, then the reply. What a
 // route is for is none of its business.
 
+import { setMaxListeners } from 'node:events';
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { AppError, type Problem } from '../core/errors.ts';
-import { isJsonObject } from '../core/json.ts';
+import { findJsonProblems, isJsonObject } from '../core/json.ts';
 import type { Actor } from '../core/run.ts';
 import type { Requests } from '../engine/claim-request.ts';
-import type { Admit } from './admission.ts';
-import { type Caller, isWorkspaceOf, requireRole } from './auth.ts';
-import { createBodyReader } from './body.ts';
+import { findPod } from '../store/pods.ts';
+import type { Readers } from '../store/readers.ts';
+import type { Admit, OpenGate } from './admission.ts';
+import { type Caller, isWorkspaceOf, refuseLimited, requireRole } from './auth.ts';
+import { BODY_TEXT, createBodyReader } from './body.ts';
 import { describeForm, isForm, type ReadForm } from './form.ts';
 import { answerOnce, type NamedRequest } from './idempotency.ts';
 import type { Reply, Route, RouteRequest } from './route.ts';
@@ -18,6 +21,9 @@ import { compileBodyCheck, compileQueryCheck } from './validate.ts';
 export interface DispatchOptions {
   routes: readonly Route[];
   admit: Admit;
+  openGate: OpenGate;
+  /** What handlers read with; without it they cannot read. */
+  readers?: Readers | undefined;
   /** Remembers requests that have an `Idempotency-Key`; without it keys are ignored. */
   requests?: Requests | undefined;
   /** Reads forms for the routes that take them; without it they take JSON only. */
@@ -31,6 +37,8 @@ const ANONYMOUS: Actor = { workspaceId: '', userId: 'anonymous' };
 
 /** Serves the routes; throws `not_found` for unknown paths and `method_not_allowed`, with `Allow` set, for others. */
 export function dispatchRoutes(options: DispatchOptions): Middleware {
+  // One for each request that waits; Node warns of a leak past the tenth.
+  setMaxListeners(0, options.stopping);
   const router = new Router({ strict: true, sensitive: true });
   for (const route of options.routes) {
     router.register(route.path, [route.method], serveRoute(route, options));
@@ -49,7 +57,7 @@ export function dispatchRoutes(options: DispatchOptions): Middleware {
 type RoutedContext = Context & { params: Record<string, string> };
 type Content = Pick<RouteRequest, 'query' | 'body' | 'form'>;
 
-function serveRoute(route: Route, { admit, requests, readForm, stopping }: DispatchOptions) {
+function serveRoute(route: Route, { admit, openGate, readers, requests, readForm, stopping }: DispatchOptions) {
   const readContent = createContentReader(route, readForm);
   const secretFields = listSecretFields(route);
   // What is public knows no workspace to remember a key for.
@@ -57,10 +65,10 @@ function serveRoute(route: Route, { admit, requests, readForm, stopping }: Dispa
 
   return async (context: RoutedContext) => {
     context.state['route'] = route.path;
-    const actor = route.role === 'public' ? ANONYMOUS : await enter(context, route, admit);
+    const { actor, params } = await enter(context, route, { admit, readers });
     const content = await readContent(context, actor);
     const handle = (idempotencyId?: string) =>
-      route.handler(describeRequest(context, { actor, content, stopping, idempotencyId }));
+      route.handler(describeRequest(context, { actor, params, content, openGate, readers, stopping, idempotencyId }));
     const named = nameRequest(context, { actor, body: content.body, secretFields });
     try {
       sendReply(context, await (remembering === undefined ? handle() : answerOnce(remembering, named, handle)));
@@ -74,10 +82,19 @@ function serveRoute(route: Route, { admit, requests, readForm, stopping }: Dispa
 function createContentReader(route: Route, readForm: ReadForm | undefined) {
   const findQueryProblems = compileQueryCheck(route.query ?? NO_QUERY);
   const findBodyProblems = route.body === undefined ? () => [] : compileBodyCheck(route.body);
-  const readBody = route.body === undefined ? async () => undefined : createBodyReader(route.bodyLimit);
+  const readBody =
+    route.body === undefined
+      ? async () => undefined
+      : createBodyReader(route.bodyLimit, { keepsText: route.keepsText ?? false });
   return async (context: Context, actor: Actor): Promise<Content> => {
     const query = { ...context.query };
-    refuseProblems(findQueryProblems(query).map((one) => ({ ...one, message: `in the query: ${one.message}` })));
+    // Also where a schema says nothing of it: no text with NUL could be looked for.
+    refuseProblems(
+      [...findJsonProblems(query), ...findQueryProblems(query)].map((one) => ({
+        ...one,
+        message: `in the query: ${one.message}`,
+      })),
+    );
     const form = route.takesForm && isForm(context) ? await readForm?.(context, actor) : undefined;
     if (form !== undefined) return { query, body: describeForm(form), form };
     const body = await readBody(context);
@@ -86,19 +103,27 @@ function createContentReader(route: Route, readForm: ReadForm | undefined) {
   };
 }
 
-interface Asked {
-  actor: Actor;
+interface Asked extends Entered {
   content: Content;
+  openGate: OpenGate;
+  readers: Readers | undefined;
   stopping: AbortSignal;
   idempotencyId: string | undefined;
 }
 
-function describeRequest(context: RoutedContext, { actor, content, stopping, idempotencyId }: Asked): RouteRequest {
+function describeRequest(context: RoutedContext, asked: Asked): RouteRequest {
+  const { actor, params, content, openGate, readers, stopping, idempotencyId } = asked;
   return {
     actor,
-    params: context.params,
+    params,
     ...content,
+    text: context.state[BODY_TEXT] ?? '',
     header: (name) => context.get(name),
+    gate: openGate(context),
+    get reader() {
+      if (readers === undefined) throw nothingToReadWith();
+      return readers.of(actor.workspaceId);
+    },
     get signal() {
       return watchClient(context, stopping);
     },
@@ -115,14 +140,44 @@ function listSecretFields({ body }: Route): string[] {
   });
 }
 
-/** A workspace in the path that is not the caller's is one that does not exist. */
-async function enter(context: RoutedContext, { role, isStart }: Route, admit: Admit): Promise<Caller> {
-  const caller = await admit(context, { isStart: isStart ?? false });
-  const named = context.params['wId'];
-  if (named !== undefined && !isWorkspaceOf(caller, named))
+interface Entered {
+  actor: Actor;
+  params: Record<string, string>;
+}
+
+/** A workspace in the path that is not the caller's is one that does not exist; so is a pod that they may not see. */
+async function enter(
+  context: RoutedContext,
+  { role, isStart, takesTicket }: Route,
+  { admit, readers }: Pick<DispatchOptions, 'admit' | 'readers'>,
+): Promise<Entered> {
+  const { params } = context;
+  if (role === 'public') return { actor: ANONYMOUS, params };
+  const ticketFor = takesTicket ? params['id'] : undefined;
+  const actor = await admit(context, { isStart: isStart ?? false, ticketFor });
+  const { wId, podId } = params;
+  if (wId !== undefined && !isWorkspaceOf(actor, wId))
     throw new AppError('not_found', 'no workspace here has this id or slug');
-  if (role !== 'public') requireRole(caller, role);
-  return caller;
+  if (podId === undefined) refuseLimited(actor);
+  requireRole(actor, role);
+  return { actor, params: podId === undefined ? params : { ...params, podId: await getPodId(readers, actor, podId) } };
+}
+
+/** The id of the pod that a path names; one that the credential is not for does not exist. */
+async function getPodId(
+  readers: Readers | undefined,
+  { workspaceId, podId: own }: Caller,
+  idOrSlug: string,
+): Promise<string> {
+  if (readers === undefined) throw nothingToReadWith();
+  const pod = await findPod(readers.of(workspaceId), { workspaceId, idOrSlug });
+  if (pod === null || (own !== undefined && own !== pod.id))
+    throw new AppError('not_found', 'no pod here has this id or slug');
+  return pod.id;
+}
+
+function nothingToReadWith(): Error {
+  return new Error('this app was given nothing to read with');
 }
 
 function nameRequest(context: Context, asked: Pick<NamedRequest, 'actor' | 'body' | 'secretFields'>): NamedRequest {

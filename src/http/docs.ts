@@ -51,6 +51,7 @@ export function createDocsRoutes({ faces, systemRoutes }: { faces: readonly Face
       tag: TAG,
       summary: 'This description',
       responses: { 200: { description: 'An OpenAPI 3.1 document.', schema: { type: 'object' } } },
+      examples: [{ name: 'version', answer: { openapi: '3.1.0' }, isExcerpt: true }],
       handler: async () => ({ body: describe() }),
     }),
     defineRoute({
@@ -60,6 +61,7 @@ export function createDocsRoutes({ faces, systemRoutes }: { faces: readonly Face
       tag: TAG,
       summary: 'This description as a page',
       responses: { 200: { description: 'The page.', contentType: 'text/html' } },
+      examples: [{ name: 'page', answer: PAGE }],
       handler: async () => ({ body: PAGE, headers: headersOf('text/html; charset=utf-8') }),
     }),
     defineRoute({
@@ -69,6 +71,7 @@ export function createDocsRoutes({ faces, systemRoutes }: { faces: readonly Face
       tag: TAG,
       summary: 'What the page consists of',
       responses: { 200: { description: 'A script, a style sheet or an image.', contentType: '*/*' } },
+      examples: [{ name: 'script', params: { file: 'show.js' }, answer: SHOW }],
       handler: async ({ params }) => readAsset(params['file']!),
     }),
   ];

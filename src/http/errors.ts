@@ -46,7 +46,9 @@ export interface HttpFailure {
   unexpected: boolean;
 }
 
-/** Seconds after which a client may ask again when Postgres is away, or its own first request still runs. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(['unavailable', 'idempotency_pending', 'rate_limit_exceeded']);
+
+/** Seconds after which a client may ask again when Postgres is away, there is no room, or its own first request still runs. */
 const RETRY_AFTER_S = 2;
 
 export function toHttpFailure(error: unknown): HttpFailure {
@@ -88,8 +90,7 @@ function fromAppError(error: AppError): HttpFailure {
 }
 
 function failure(code: ErrorCode, message: string): HttpFailure {
-  const isPassing = code === 'unavailable' || code === 'idempotency_pending';
-  const headers: Record<string, string> = isPassing ? { 'retry-after': String(RETRY_AFTER_S) } : {};
+  const headers: Record<string, string> = PASSING.has(code) ? { 'retry-after': String(RETRY_AFTER_S) } : {};
   return { status: STATUS_OF[code], code, message, details: [], headers, unexpected: false };
 }
 

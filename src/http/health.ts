@@ -35,6 +35,14 @@ const READINESS: JsonObject = {
   required: ['status', 'parts'],
 };
 
+const fine = { status: 'ok' };
+const READY: JsonObject = { status: 'ready', parts: { postgres: fine, migrations: fine, redis: fine, files: fine } };
+const SOME_METRICS = `# TYPE holdpoint_commits_total counter
+holdpoint_commits_total 1290
+# TYPE holdpoint_open_waiters gauge
+holdpoint_open_waiters 3
+`;
+
 /** A part that does not answer in this time is not ready. */
 const PROBE_TIMEOUT_MS = 2_500;
 /** Anybody may ask, so many askers share one answer for this long. */
@@ -53,6 +61,7 @@ export function createSystemRoutes({ probes, vital, metrics, stopping }: HealthO
       tag: TAG,
       summary: 'Whether the process lives',
       responses: { 200: { description: 'It does.', schema: LIVE } },
+      examples: [{ name: 'lives', answer: { status: 'ok' } }],
       handler: async () => ({ body: { status: 'ok' } }),
     }),
     defineRoute({
@@ -65,6 +74,7 @@ export function createSystemRoutes({ probes, vital, metrics, stopping }: HealthO
         200: { description: 'It can, perhaps without parts that requests can do without.', schema: READINESS },
         503: { description: 'It cannot at the moment.', schema: READINESS },
       },
+      examples: [{ name: 'ready', answer: READY }],
       handler: async () => presentReadiness(await probeAll(), { vital, isStopping: stopping.aborted }),
     }),
     defineRoute({
@@ -74,6 +84,7 @@ export function createSystemRoutes({ probes, vital, metrics, stopping }: HealthO
       tag: TAG,
       summary: 'Metrics for Prometheus',
       responses: { 200: { description: 'Prometheus’ text format.', contentType: 'text/plain' } },
+      examples: [{ name: 'some', answer: SOME_METRICS, isExcerpt: true }],
       handler: async () => ({
         body: await metrics.registry.metrics(),
         headers: { 'content-type': metrics.registry.contentType },

@@ -6,6 +6,8 @@ import type { Problem } from '../core/errors.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import type { Role } from '../core/roles.ts';
 import type { Actor } from '../core/run.ts';
+import type { Reader } from '../store/readers.ts';
+import type { Gate } from './admission.ts';
 import type { Form } from './form.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -18,8 +20,14 @@ export interface RouteRequest<Query = unknown, Body = unknown> {
   body: Body;
   /** Instead of the body, where the route `takesForm` and was sent one; the body then only describes it. */
   form?: Form;
+  /** The text of the body as it came, where the route `keepsText`; else, and without a body, `''`. */
+  text: string;
   /** One request header, lower-case name; `''` when it is missing. */
   header(name: string): string;
+  /** Where a public route has its own kind of credential checked and counted. */
+  gate: Gate;
+  /** What store reads are given: it sees the caller's workspace and nothing else. */
+  reader: Reader;
   /** Aborts when the client is gone or the server stops. */
   signal: AbortSignal;
   /** Only with an `Idempotency-Key`: the same however often the request is worked on, so what it made can be found. */
@@ -58,12 +66,18 @@ export interface RouteExample {
   body?: Json;
   /** Default the route's `successStatus`. */
   status?: number;
+  /** The body of the answer; text where that is not JSON. */
   answer?: Json;
+  /** The answer has more than this: other members beside these, or other lines. */
+  isExcerpt?: true;
 }
 
 export interface RouteSpec<Query, Body> {
   method: Method;
-  /** `/api/workflows/:id`; parameters are single path segments, and `:wId` is always the caller's workspace. */
+  /**
+   * `/api/workflows/:id`; parameters are single path segments. `:wId` is always the caller's workspace, and `:podId` a pod of
+   * it: a handler is given its id, whatever stood in the path.
+   */
   path: string;
   /** The least role; `public` needs no credential. */
   role: Role | 'public';
@@ -75,6 +89,10 @@ export interface RouteSpec<Query, Body> {
   bodyLimit?: number;
   /** It starts runs, for which there is a rate limit of its own. */
   isStart?: true;
+  /** A ticket in the query opens it too, for the run that its parameter `id` names. */
+  takesTicket?: true;
+  /** The handler is also given the text of the body, of which a signature is made. */
+  keepsText?: true;
   /** Also takes multipart/form-data: fields and one file, read as `form` (http/form.ts). */
   takesForm?: true;
   /** What OpenAPI says of the route: a line, a paragraph (CommonMark), and the group it is listed in. */
@@ -94,21 +112,10 @@ export interface RouteSpec<Query, Body> {
 
 export type Route = RouteSpec<unknown, unknown>;
 
-/** What OpenAPI says of a route beyond its path, role and schemas. */
-export type RouteDocs = Pick<
-  Route,
-  'summary' | 'description' | 'tag' | 'successStatus' | 'headers' | 'responses' | 'examples'
->;
-
 /** Declares a route; `Query` and `Body` are what its schemas describe. */
 export function defineRoute<Query = Record<string, never>, Body = undefined>(spec: RouteSpec<Query, Body>): Route {
   // The schemas have checked the request before the handler sees it; this is the one place that trusts them.
   return spec as unknown as Route;
-}
-
-/** Puts its texts beside each route, where a face keeps them apart by `METHOD /path`. */
-export function documentRoutes(routes: readonly Route[], docs: Readonly<Record<string, RouteDocs>>): Route[] {
-  return routes.map((route) => ({ ...docs[`${route.method} ${route.path}`], ...route }));
 }
 
 /** An error as every face is given it, to be put into its own shape. */
@@ -127,6 +134,8 @@ export interface Face {
   prefixes: readonly string[];
   routes: readonly Route[];
   presentError(report: ErrorReport): Json;
+  /** Its own number for an error, where it is not always that of http/errors.ts. */
+  statusOf?(report: Omit<ErrorReport, 'requestId'>): number;
   /** JSON Schema of what `presentError` makes. */
   errorSchema?: JsonObject;
 }

@@ -65,6 +65,7 @@ export function createTokenCheck({ db, clock, openSecret }: Options): (token: st
       keyId: key.id,
       role: readRole(claims, key.role),
       context: readContext(claims),
+      endsAt: claims.exp! * 1_000,
       memberRole: member?.row?.role ?? null,
       isMemberRemoved: (member?.row?.removedAt ?? null) !== null,
     };

@@ -5,7 +5,7 @@ import type { Mark } from '../core/events.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import type { Cancellation, RunError, RunStatus, StepRunStatus } from '../core/run.ts';
 import type { PauseSpec } from '../core/step-type.ts';
-import type { Database } from './db.ts';
+import type { Connection } from './db.ts';
 import { isUuid } from './definitions.ts';
 
 /** An open pause; times are epoch milliseconds. */
@@ -45,6 +45,8 @@ export interface RunView {
   result: Json;
   error: RunError | null;
   cancellation: Cancellation | null;
+  /** Why it is held, if that was said. */
+  holdReason: string | null;
   createdAt: number;
   startedAt: number | null;
   finishedAt: number | null;
@@ -75,6 +77,9 @@ const RUN_COLUMNS = `
   r.id, r.definition_id AS "definitionId", coalesce(d.key, r.definition_id::text) AS "definitionKey", r.version, r.status, r.open, r.data, r.result,
   r.error, r.cancellation, ${ms('r.created_at')} AS "createdAt", ${ms('r.started_at')} AS "startedAt",
   ${ms('r.finished_at')} AS "finishedAt",
+  CASE WHEN r.status = 'held' THEN (
+     SELECT data -> 'detail' ->> 'reason' FROM events WHERE run_id = r.id AND type = 'run.held' ORDER BY seq DESC LIMIT 1
+   ) END AS "holdReason",
   (SELECT coalesce(json_agg(row_to_json(p)), '[]') FROM (
      SELECT id, step_id AS "stepId", spec, ${ms('due_at')} AS "dueAt", ${ms('opened_at')} AS "openedAt"
        FROM pauses WHERE run_id = r.id AND status = 'open' ORDER BY opened_at, id LIMIT ${MAX_PAUSES}
@@ -85,7 +90,7 @@ const FROM_RUN = `
 
 /** The run and its open pauses, without history. */
 export async function findRunView(
-  db: Database,
+  db: Connection,
   { workspaceId, runId }: { workspaceId: string; runId: string },
 ): Promise<RunView | null> {
   if (!isUuid(runId)) return null;
@@ -102,7 +107,7 @@ export const HISTORY_POSITION = '^(0|[0-9]{1,15}\\.[A-Za-z0-9_-]{1,64}\\.[0-9]{1
 
 /** The run with its newest 1,000 history entries, or the first 1,000 after the position `after`. */
 export async function findRunWithHistory(
-  db: Database,
+  db: Connection,
   { workspaceId, runId, after }: { workspaceId: string; runId: string; after?: string },
 ): Promise<(RunView & RunHistory) | null> {
   if (!isUuid(runId)) return null;
@@ -114,27 +119,35 @@ export async function findRunWithHistory(
   });
   const row = rows[0];
   if (row === undefined) return null;
-  const steps = row.steps.slice(0, MAX_ENTRIES);
-  const truncated = (row.steps[0]?.candidates ?? 0) > steps.length;
+  const { steps, truncated } = cutPage(row.steps);
   if (after === undefined) return { ...row, steps: steps.reverse(), truncated, next: truncated ? '0' : null };
   return { ...row, steps, truncated, next: truncated ? steps.at(-1)!.position : null };
 }
 
+/** An entry of a page as its statement answers it. */
+export type PagedStep = StepView & { candidates: number };
+
 interface HistoryPage {
-  steps: (StepView & { candidates: number })[];
+  steps: PagedStep[];
   lastStepId: string | null;
 }
 
-const SHOWN = `s.run_id = r.id AND s.status NOT IN ('pending', 'skipped')`;
+/** The entries that a page shows, and whether there are more. */
+export function cutPage(page: PagedStep[]): { steps: StepView[]; truncated: boolean } {
+  const steps = page.slice(0, MAX_ENTRIES);
+  return { steps, truncated: (page[0]?.candidates ?? 0) > steps.length };
+}
+
+const SHOWN = `s.run_id = r.id AND s.status <> 'pending'`;
 const NEWEST_FIRST = 's.seq DESC, s.step_id DESC, s.visit DESC';
 const LAST_STEP = `
   (SELECT s.step_id FROM step_runs s WHERE ${SHOWN} ORDER BY ${NEWEST_FIRST} LIMIT 1) AS "lastStepId"`;
 
 /**
- * One page, and in `candidates` up to one entry more than a page may hold, so that a cut can be told. `bytes` is what all
+ * One page of the step runs of the run `r`, and in `candidates` up to one entry more than a page may hold, so that a cut can be told. `bytes` is what all
  * entries up to this one weigh: a thousand outputs of a megabyte each must not become one answer.
  */
-function historyPage(fromPosition: boolean): string {
+export function historyPage(fromPosition: boolean): string {
   const order = fromPosition ? 's.seq, s.step_id, s.visit' : NEWEST_FIRST;
   return `
     SELECT coalesce(json_agg(row_to_json(page) ORDER BY page.nth), '[]') FROM (

@@ -162,6 +162,32 @@ export async function takeForOffer(
   }));
 }
 
+/** Takes due queued step runs of one run that were never offered under their dispatch numbers, and marks them offered. */
+export async function takeRunForOffer(client: Queryable, runId: string, limit: number): Promise<DueStep[]> {
+  const { rows } = await client.query<DueStep>({
+    name: 'take-run-for-offer',
+    text: `UPDATE step_runs t SET offered_at = now()
+           FROM (SELECT step_id, visit FROM step_runs
+                 WHERE run_id = $1 AND status = 'queued' AND offered_at IS NULL AND (due_at IS NULL OR due_at <= now())
+                 LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED) due
+           WHERE t.run_id = $1 AND t.step_id = due.step_id AND t.visit = due.visit
+           RETURNING t.run_id AS "runId", t.step_id AS step, t.visit, t.workspace_id AS "workspaceId", t.dispatch`,
+    values: [runId, limit],
+  });
+  return rows;
+}
+
+/** Pending step runs of one run that have been offered: a hold has put them back, and their jobs may still be there. */
+export async function listPutBack(client: Queryable, runId: string, limit: number): Promise<DueStep[]> {
+  const { rows } = await client.query<DueStep>({
+    name: 'list-put-back',
+    text: `SELECT run_id AS "runId", step_id AS step, visit, workspace_id AS "workspaceId", dispatch FROM step_runs
+           WHERE run_id = $1 AND status = 'pending' AND offered_at IS NOT NULL LIMIT $2`,
+    values: [runId, limit],
+  });
+  return rows;
+}
+
 /** Gives a queued step run the next dispatch number, because the job of the last one cannot be used any more. */
 export async function nextDispatch(
   client: Queryable,

@@ -66,7 +66,7 @@ describe('a file of a start', () => {
   const makeOld = () => world.db.pool.query(`UPDATE files SET created_at = created_at - interval '61 minutes'`);
   const pathOf = ({ workspaceId, id }: Row) => join(dataDir, 'files', workspaceId, id);
 
-  it('goes through S3 from the web process to the worker and back to the client', async () => {
+  it('goes through S3 from the web process to the worker and back: seed 001, "The file is uploaded to cloud storage"', async () => {
     const { bucket, endpoint, credentials } = s3.settings;
     const settings = {
       FILES_S3_BUCKET: bucket,

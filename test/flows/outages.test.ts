@@ -2,8 +2,11 @@
 // restart. Everything goes through proxies; the tests themselves look past them.
 
 import { expect } from 'chai';
+import { loadConfig } from '../../src/config.ts';
 import { AppError } from '../../src/core/errors.ts';
 import { answerRun } from '../../src/engine/answer-run.ts';
+import { startWeb } from '../../src/web.ts';
+import { call, createWorkspace } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { checkEffects, checkInvariants } from '../support/invariants.ts';
 import { startProcess } from '../support/processes.ts';
@@ -159,6 +162,27 @@ describe('outages', () => {
       await world.untilAll('completed', 15_000);
     });
   }
+
+  it('tells who reads that Postgres has gone silent, long before a statement would run out of time', async () => {
+    const { environment, db } = world;
+    const config = { ...loadConfig(environment), port: 0, databaseUrl: environment['DATABASE_URL']! };
+    const web = await startWeb(config);
+    const { keys } = await createWorkspace(db);
+    const read = (key: string) => call(`${web.address}/api/workflows`, { key });
+    expect((await read(keys.editor)).status).to.equal(200);
+    await postgres.set('blackhole');
+    const startedAt = performance.now();
+    // One whose key is known, and one whose key has to be looked up.
+    const answers = await Promise.all([read(keys.editor), read(keys.viewer)]);
+    expect(performance.now() - startedAt).to.be.lessThan(8_000);
+    for (const { status, headers, body } of answers) {
+      expect([status, headers.get('retry-after')]).to.deep.equal([503, '2']);
+      expect(body.error.code).to.equal('UNAVAILABLE');
+    }
+    await postgres.set('pass');
+    await eventually(async () => (await read(keys.viewer)).status === 200, { withinMs: 10_000 });
+    await web.stop();
+  });
 
   it('hurts nobody for long when a table is locked (F-30)', async () => {
     await world.work();

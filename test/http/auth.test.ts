@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { AppError } from '../../src/core/errors.ts';
 import { ROLES, type Role } from '../../src/core/roles.ts';
@@ -41,12 +42,27 @@ describe('authentication', () => {
     expect(await authenticate({ ...bearer(mine.keys.editor), 'x-tenant-id': mine.slug })).to.deep.include(actor);
   });
 
-  it('asks for the workspace beside x-api-key, and falls back to none', async () => {
+  it('compares digests in constant time, and nothing else of a key (S-09)', async () => {
+    const [real, swapped] = [await createKey(db, { workspaceId: mine.id, role: 'viewer' }), `sk_${'B'.repeat(32)}`];
+    await db.pool.query(`UPDATE api_keys SET prefix = 'another' WHERE hash = $1`, [hashApiKey(real)]);
+    expect(await codeOf(bearer(real))).to.equal('viewer');
+    // The row of a key is found by the digest of what was sent, whose bytes tell nothing of how much of it is right.
+    await db.pool.query('UPDATE api_keys SET hash = $2 WHERE hash = $1', [hashApiKey(real), hashApiKey(swapped)]);
+    now += 5_000;
+    const fresh = createAuthenticator({ db, log, clock: { now: () => now } });
+    expect((await fresh(bearer(swapped))).role).to.equal('viewer');
+    const check = readFileSync(new URL('../../src/http/api-key-auth.ts', import.meta.url), 'utf8');
+    expect(check)
+      .to.include('!timingSafeEqual(row.hash, hash)')
+      .and.not.match(/\bkey\b\s*(===|!==|\.startsWith)|prefix/);
+  });
+
+  it('asks for the workspace beside x-api-key, and falls back to none (S-04)', async () => {
     expect(await codeOf({ 'x-api-key': mine.keys.owner })).to.equal('unauthenticated');
     expect(await codeOf({ 'x-api-key': mine.keys.owner, 'x-tenant-id': ' ' })).to.equal('unauthenticated');
   });
 
-  it('refuses another workspace, known or not, alike, and logs it', async () => {
+  it('refuses another workspace, known or not, alike, and logs it (S-05)', async () => {
     lines.length = 0;
     for (const tenant of [other.id, other.slug, 'no-such-workspace']) {
       expect(await codeOf({ 'x-api-key': mine.keys.owner, 'x-tenant-id': tenant })).to.equal('forbidden');
@@ -81,6 +97,22 @@ describe('authentication', () => {
     expect(await codeOf({ ...tenant, 'x-api-key': mine.keys.editor, ...bearer(mine.keys.editor) })).to.equal('editor');
   });
 
+  it('finds a key by the hash of all of it: a good beginning is no nearer than none (S-09)', async () => {
+    const good = mine.keys.owner;
+    const filler = good.endsWith('0') ? '1' : '0';
+    const guesses = [8, 16, good.length - 1].map((known) => good.slice(0, known).padEnd(good.length, filler));
+    guesses.push(`sk_${'0'.repeat(good.length - 3)}`, `${good}0`);
+    const refusals = await Promise.all(
+      guesses.map((guess) => authenticate(bearer(guess)).catch(({ code, message }: AppError) => ({ code, message }))),
+    );
+    for (const refusal of refusals) expect(refusal).to.deep.equal(refusals[0]);
+    expect(refusals[0]).to.include({ code: 'unauthenticated' });
+    // Equal texts only: no index or comparison of ours ever sees a part of a key.
+    const { rows } = await db.pool.query("SELECT indexdef AS index FROM pg_indexes WHERE tablename = 'api_keys'");
+    expect(rows.filter(({ index }) => index.includes('(hash)'))).to.have.length(1);
+    expect(rows.filter(({ index }) => index.includes('prefix'))).to.deep.equal([]);
+  });
+
   it('takes HTTP Basic only where it is allowed', async () => {
     expect(await codeOf(basic(mine.keys.admin))).to.equal('unauthenticated');
     expect(await codeOf(basic(mine.keys.admin), { allowBasic: true })).to.equal('admin');
@@ -88,14 +120,14 @@ describe('authentication', () => {
     expect(await codeOf({ authorization: 'Basic !!!' }, { allowBasic: true })).to.equal('unauthenticated');
   });
 
-  it('refuses a key from the moment it expires', async () => {
+  it('refuses a key from the moment it expires (S-08)', async () => {
     const key = await createKey(db, { workspaceId: mine.id, role: 'editor', expiresAt: now + 1_000 });
     expect(await codeOf(bearer(key))).to.equal('editor');
     now += 1_000;
     expect(await codeOf(bearer(key))).to.equal('unauthenticated');
   });
 
-  it('refuses a revoked key within five seconds, also where it was just used', async () => {
+  it('refuses a revoked key within five seconds, also where it was just used (S-08)', async () => {
     const key = await createKey(db, { workspaceId: mine.id, role: 'editor' });
     expect(await codeOf(bearer(key))).to.equal('editor');
     await db.pool.query('UPDATE api_keys SET revoked_at = now() WHERE hash = $1', [hashApiKey(key)]);

@@ -158,7 +158,7 @@ describe('a start with a file', () => {
     });
   });
 
-  it('gives a step its file as a stream, and its own workspace’s only', async () => {
+  it('gives a step its file as a stream, and its own workspace’s only (S-14)', async () => {
     const content = Buffer.alloc(LIMIT, 'a line of text\n');
     const { body } = await send({ content, filename: 'long.txt', type: 'text/plain' }, {}, 'reads');
     expect(body.status).to.equal('completed');

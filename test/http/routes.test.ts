@@ -8,9 +8,28 @@ import { type Holdpoint, startHoldpoint } from '../support/holdpoint.ts';
 import { bodyFor, DISTINCT, fillPath, hasId, nameOf, PROTECTED, ROUTES } from '../support/routes.ts';
 
 /** What is open to anybody; a route that joins them has to be named here. */
-const PUBLIC = ['GET /health/live', 'GET /health/ready', 'GET /openapi.json', 'GET /docs', 'GET /docs/:file'];
+const PUBLIC = [
+  'GET /health/live',
+  'GET /health/ready',
+  'GET /openapi.json',
+  'GET /docs',
+  'GET /docs/:file',
+  'POST /api/v1/callbacks/:token',
+  'POST /v1/webhooks/:id/trigger',
+];
+/** What the receiver of a callback answers, and what a sender says, is its own; no member of it means anything here. */
+const ANYTHING_GOES = ['POST /api/v1/callbacks/:token', 'POST /v1/webhooks/:id/trigger'];
 /** Definitions are checked by core/validation.ts, which refuses what it does not know, but for `x-…`. */
-const CHECKED_BY_CORE = ['POST /api/workflows', 'PUT /api/workflows/:id'];
+const CHECKED_BY_CORE = [
+  'POST /api/workflows',
+  'PUT /api/workflows/:id',
+  'POST /api/v1/workflow_templates',
+  'PUT /api/v1/workflow_templates/:id',
+  ...['', '/v1'].flatMap((prefix) => [
+    `POST ${prefix}/workspaces/:wId/pods/:podId/workflows`,
+    `PUT ${prefix}/workspaces/:wId/pods/:podId/workflows/:id`,
+  ]),
+];
 
 const GRAPH = {
   name: 'Mine',
@@ -54,10 +73,22 @@ describe('every route', () => {
       expect([...ROLES, 'public'], nameOf(route)).to.include(route.role);
       if (['POST', 'PUT', 'PATCH'].includes(route.method)) expect(route.body, nameOf(route)).to.be.an('object');
       if (route.query !== undefined) expect(isClosed(route.query), nameOf(route)).to.equal(true);
-      if (route.body === undefined || CHECKED_BY_CORE.includes(nameOf(route))) continue;
+      if (route.body === undefined || [...CHECKED_BY_CORE, ...ANYTHING_GOES].includes(nameOf(route))) continue;
       expect(isClosed(route.body), `${nameOf(route)} takes members that it does not name`).to.equal(true);
     }
     expect(new Set(ROUTES.map(nameOf)).size).to.equal(ROUTES.length);
+  });
+
+  it('says how large a whole number may be, since no column takes them all', () => {
+    for (const route of ROUTES) {
+      const numbers = [route.query, route.body].flatMap((schema) =>
+        Object.entries((schema?.['properties'] ?? {}) as Record<string, JsonObject>).filter(
+          ([, { type }]) => type === 'integer' || type === 'number',
+        ),
+      );
+      for (const [name, schema] of numbers)
+        expect(schema, `${nameOf(route)}: ${name}`).to.include.keys('minimum', 'maximum');
+    }
   });
 
   it('is protected, but for those that must not be', () => {
@@ -75,6 +106,37 @@ describe('every route', () => {
         });
         expect(status, nameOf(route)).to.equal(401);
       }
+    }
+  });
+
+  it('answers 401 to a good key as x-api-key without a workspace, and falls back to none (S-04)', async () => {
+    for (const route of PROTECTED) {
+      for (const tenant of [{}, { 'x-tenant-id': '' }, { 'x-tenant-id': ' ' }]) {
+        const path = fillPath(route, { workspace: mine.slug, id: uuidv7() });
+        const headers = { authorization: '', 'x-api-key': mine.keys.owner, ...tenant };
+        const { status } = await holdpoint.ask(path, { method: route.method, key: '', headers });
+        expect(status, nameOf(route)).to.equal(401);
+      }
+    }
+  });
+
+  it('answers the same to every wrong key, however much of it is right (S-09)', async () => {
+    const { owner } = mine.keys;
+    const wrong = [4, 8, 20, owner.length - 1].map((right) => owner.slice(0, right) + 'A'.repeat(owner.length - right));
+    const near = [...wrong, `${owner}A`, owner.slice(0, -1), `sk_${'A'.repeat(32)}`];
+    for (const headersOf of [
+      (key: string) => ({ authorization: `Bearer ${key}` }),
+      (key: string) => ({ authorization: '', 'x-api-key': key, 'x-tenant-id': mine.id }),
+      (key: string) => ({ authorization: '', 'x-api-key': key, 'x-tenant-id': uuidv7() }),
+    ]) {
+      const answers = [];
+      for (const key of near) {
+        const answer = await holdpoint.ask('/api/workflows', { key: '', headers: headersOf(key) });
+        const told = [...answer.headers].filter(([name]) => !['x-request-id', 'date'].includes(name));
+        answers.push([mask(answer, ''), JSON.stringify(told)]);
+      }
+      expect(answers[0]![0]).to.match(/^\[401,/);
+      expect(new Set(answers.map((answer) => answer.join()))).to.have.length(1);
     }
   });
 
@@ -147,8 +209,11 @@ describe('every route', () => {
     for (const route of PROTECTED.filter(({ body }) => body !== undefined)) {
       const { status, body } = await send(route, { id: uuidv7(), key: mine.keys.owner, extra });
       // A workflow that does not exist is said first where the body is read as its definition.
-      expect(status, nameOf(route)).to.be.oneOf(CHECKED_BY_CORE.includes(nameOf(route)) ? [400, 404] : [400]);
-      if (status === 400) expect(JSON.stringify(body), nameOf(route)).to.include('/workspaceId');
+      const wrong = route.path.startsWith('/api/v1/') ? 422 : 400;
+      // So is a pod that does not exist, before anything is read.
+      const isNamedFirst = CHECKED_BY_CORE.includes(nameOf(route)) || route.path.endsWith('/:podId');
+      expect(status, nameOf(route)).to.be.oneOf(isNamedFirst ? [wrong, 404] : [wrong]);
+      if (status === wrong) expect(JSON.stringify(body), nameOf(route)).to.include('workspaceId');
     }
   });
 
@@ -171,6 +236,6 @@ function isClosed(schema: JsonObject): boolean {
 
 /** An answer without what differs for good reason: its request's id, and the id that was asked for. */
 function mask({ status, body }: Answer, id: string): string {
-  const text = JSON.stringify([status, body]).replace(/"requestId":"[^"]*"/, '"requestId":"…"');
+  const text = JSON.stringify([status, body]).replace(/"(requestId|request_id|timestamp)":"[^"]*"/g, '"$1":"…"');
   return id === '' ? text : text.replaceAll(id, '<id>');
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { v7 as uuidv7 } from 'uuid';
+import { createLog } from '../../src/log.ts';
 import { type Holdpoint, startHoldpoint } from '../support/holdpoint.ts';
 import { DISTINCT, fillPath, nameOf, PROTECTED, sendRaw } from '../support/routes.ts';
 
@@ -32,8 +33,10 @@ const TRICKS: readonly ((path: string) => string)[] = [
 describe('every route, under any spelling,', () => {
   let holdpoint: Holdpoint;
   let key: string;
+  const lines: string[] = [];
   before(async () => {
-    holdpoint = await startHoldpoint();
+    const log = createLog({ level: 'debug', name: 'test', destination: { write: (line) => lines.push(line) } });
+    holdpoint = await startHoldpoint({ log });
     key = holdpoint.workspace.keys.owner;
   });
   after(() => holdpoint.stop());
@@ -69,7 +72,7 @@ describe('every route, under any spelling,', () => {
     }
   });
 
-  it('takes no key from its path or query (S-15)', async () => {
+  it('takes no key from its path or query, and logs none (S-15)', async () => {
     for (const route of PROTECTED) {
       for (const parameter of ['api_key', 'apiKey', 'x-api-key', 'key', 'token', 'access_token']) {
         const path = `${pathOf(route)}?${parameter}=${key}&x-tenant-id=${holdpoint.workspace.slug}`;
@@ -77,7 +80,13 @@ describe('every route, under any spelling,', () => {
         expect(status, `${nameOf(route)} with ${parameter}`).to.equal(401);
       }
     }
-    expect((await sendRaw(holdpoint.address, { method: 'GET', path: `/${key}/api/workflows` })).status).to.equal(404);
+    const token = ['eyJhbGciOiJIUzI1NiJ9', 'eyJzdWIiOiJhZGEifQ', 'c2lnbmF0dXJl'].join('.');
+    for (const path of [`/${key}/api/workflows`, `/api/workflows/${key}`, `/api/${token}`, `/api/v1/callbacks/${key}`])
+      expect((await sendRaw(holdpoint.address, { method: 'GET', path })).status, path).to.be.oneOf([401, 404, 405]);
+    const logged = lines.join('');
+    expect(logged).to.include('"path":"/api/workflows/sk_…"');
+    expect(logged).not.to.include(key);
+    expect(logged).not.to.include(token.slice(4));
   });
 
   it('says the same to every browser, let in or not (S-87)', async () => {

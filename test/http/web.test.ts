@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { startWeb, type WebProcess } from '../../src/web.ts';
 import { call } from '../support/api.ts';
+import { getReaper } from '../support/reaper.ts';
 import { createDatabase, getServices, startPostgres, startRedis } from '../support/services.ts';
 
 const KEY = 'sk_bootstrap_0123456789abcdefghij';
@@ -35,6 +37,7 @@ describe('the web process', () => {
         bootstrapApiKey: KEY,
         bootstrapWorkspace: 'acme',
         queuePrefix: `t-${randomBytes(6).toString('hex')}`,
+        dataDir: join(getReaper().folder, 'data-web'),
         databasePool: 4,
         drainMs: 5_000,
         ...settings,
@@ -68,10 +71,28 @@ describe('the web process', () => {
       status: 200,
       body: {
         status: 'ready',
-        parts: { postgres: { status: 'ok' }, migrations: { status: 'ok' }, redis: { status: 'ok' } },
+        parts: {
+          postgres: { status: 'ok' },
+          migrations: { status: 'ok' },
+          redis: { status: 'ok' },
+          files: { status: 'ok' },
+        },
       },
     });
     expect((await call(`${web.address}/admin/queues`, { key: KEY })).status).to.equal(200);
+  });
+
+  it('serves what needs no files while none can be kept, and says so', async () => {
+    const { url, drop } = await createDatabase();
+    stops.push(drop);
+    const web = await start({ databaseUrl: url, dataDir: '/dev/null' });
+    const ready = await call(`${web.address}/health/ready`);
+    expect({ status: ready.status, overall: ready.body.status, files: ready.body.parts.files }).to.deep.equal({
+      status: 200,
+      overall: 'degraded',
+      files: { status: 'error', message: 'the folder of files cannot be written to (ENOTDIR)' },
+    });
+    expect((await call(`${web.address}/api/workflows`, { key: KEY })).status).to.equal(200);
   });
 
   it('starts while Postgres is away, answers 503 meanwhile, survives its end, and recovers by itself', async () => {

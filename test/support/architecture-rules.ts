@@ -65,11 +65,17 @@ const READER = /^((find|get|list|count|read|resolve|hash|is|has)[A-Z]\w*|[A-Z][A
 /** When a key was last used is noted by whoever sees it used; no run and no definition knows. */
 const WRITES_BY_FACES = new Set(['src/http/api-key-auth.ts touchApiKey']);
 
-/** They ask Postgres whether it is there and what time it has, and nothing about runs. */
-const PROBES = new Set(['src/web.ts', 'src/worker.ts', 'src/engine/clock.ts']);
+/** What they look up says whose workspace it is, so they ask before there is a reader for it. */
+const BEFORE_READERS = new Set(['auth', 'api-key-auth', 'token-auth'].map((name) => `src/http/${name}.ts`));
 
-/** A public module is all that a tool's author imports. */
-const PUBLIC_MODULES = new Set(['src/steps/tools.ts']);
+/** They ask Postgres whether it is there and what time it has, and nothing about runs. */
+const PROBES = new Set(['src/web.ts', 'src/worker.ts', 'src/doctor.ts', 'src/engine/clock.ts']);
+
+/** A public module is all that the author of a tool, a program or a workflow imports. */
+const PUBLIC_MODULES = new Set(['src/steps/tools.ts', 'src/sdk/sdk.ts', 'src/sdk/define.ts']);
+
+/** The servers' settings, and those of the command line, which may run where no server is. */
+const READS_ENVIRONMENT = new Set(['src/config.ts', 'src/cli/settings.ts']);
 
 const LONGEST = 400;
 
@@ -113,12 +119,12 @@ export const RULES: readonly Rule[] = [
         .map(({ path }) => `${path}: opens a connection past the guard; use an Egress`),
   },
   {
-    title: 'the environment is read in src/config.ts and nowhere else',
+    title: 'the environment is read in src/config.ts, by the command line in src/cli/settings.ts, and nowhere else',
     findBreaches: (modules) =>
       modules
         .filter(
           ({ path, code }) =>
-            path !== 'src/config.ts' &&
+            !READS_ENVIRONMENT.has(path) &&
             /\bprocess\s*(\?\.|\.)\s*env\b|\bprocess\[|\benv\b[^=;]*=\s*process\b|import\.meta\.env\b|from\s*'(node:)?process'/.test(
               code,
             ),
@@ -135,6 +141,14 @@ export const RULES: readonly Rule[] = [
       }),
   },
   {
+    title: 'http reads only with the reader of a request, behind the wall between workspaces',
+    findBreaches: (modules) =>
+      modules
+        .filter(({ path }) => layerOf(path) === 'http' && !BEFORE_READERS.has(path))
+        .filter(({ code }) => /\bdb\b(?!: reader\b|\.ts')|\bpool\b|\bopenReaders\b/.test(code))
+        .map(({ path }) => `${path}: reads past the wall; give the store request.reader in the place of a database`),
+  },
+  {
     title: 'SQL is written in the store',
     findBreaches: (modules) =>
       modules
@@ -148,6 +162,13 @@ export const RULES: readonly Rule[] = [
         const [own, other] = [faceOf(path), file === null ? null : faceOf(file)];
         return layerOf(path) === 'http' && other !== null && other !== own ? `knows the face ${other}` : null;
       }),
+  },
+  {
+    title: 'a face is three files: routes, schemas, present',
+    findBreaches: (modules) =>
+      modules
+        .filter(({ path }) => faceOf(path) !== null && !/\/(routes|schemas|present)\.ts$/.test(path))
+        .map(({ path }) => `${path}: belongs into one of the three, or to src/http if other faces may need it`),
   },
   {
     title: 'nothing is exported by default',

@@ -11,7 +11,7 @@ export const leak = defineTool<{ secret: string; how: string }>({
       [secret]: Buffer.from(`user:${secret}`).toString('base64'),
       url: encodeURIComponent(secret),
     };
-    context.log('error', `the secret is ${secret}`, echoes);
+    context.log.error(`the secret is ${secret}`, echoes);
     if (how === 'throw') throw new Error(`it broke with ${secret}`);
     if (how === 'fail') throw new StepError(secret, `it failed with ${secret}`, { retryable: false });
     return { ...echoes, placeholder };

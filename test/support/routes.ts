@@ -37,14 +37,20 @@ export function nameOf({ method, path }: Route): string {
 /** Names that callers choose: there is nobody else's to ask for. */
 const CHOSEN = new Set(['PUT /workspaces/:wId/secrets/:name']);
 
-/** Ids other than the workspace's: that is the caller's own unless a test says otherwise. */
+/** Of a pod that is on the way to something else; it is the workspace's default one unless a test says otherwise. */
+const WAY = /\/pods\/:podId\//;
+
+/** Ids other than the workspace's and the pod's on the way: those are the caller's own unless a test says otherwise. */
 export function hasId(route: Route): boolean {
   if (CHOSEN.has(nameOf(route))) return false;
-  return /:(?!wId\b)\w+/.test(route.path) || route.path.includes('/management/');
+  return /:(?!wId\b)\w+/.test(route.path.replace(WAY, '/')) || route.path.includes('/management/');
 }
 
 export function fillPath(route: Route, { workspace, id }: { workspace: string; id: string }): string {
-  return route.path.replace(/:wId\b/, workspace).replace(/:\w+/g, id);
+  return route.path
+    .replace(/:wId\b/, workspace)
+    .replace(WAY, '/pods/default/')
+    .replace(/:\w+/g, id);
 }
 
 /** A body that fits the route's schema, with the id of a run where it takes one; undefined where it takes none. */
@@ -53,12 +59,28 @@ export function bodyFor(route: Route, runId: string): object | undefined {
   const path = route.path.replace(/^\/v1/, '');
   if (path.includes('/resume/')) return { type: 'collect_inputs', data: {} };
   if (path.includes('/management/')) return { runId };
+  if (path.endsWith('/rollback')) return { snapshot_id: `${runId.slice(0, 80)}.1` };
   return BODIES[`${route.method} ${path}`] ?? {};
 }
 
 const BODIES: Readonly<Record<string, object>> = {
   'PUT /workspaces/:wId/secrets/:name': { value: 'a secret of some length' },
+  'POST /workspaces': { name: 'Another' },
   'PATCH /workspaces/:wId': { name: 'Renamed' },
+  'POST /api/v1/workflows': { template_id: 'no-such-thing' },
+  'PATCH /api/v1/webhooks/:id': { status: 'disabled' },
+  'POST /api/v1/webhooks': { url: 'https://example.com/hook', events: ['run_completed'] },
+  'POST /workspaces/:wId/pods': { name: 'Payroll' },
+  'PUT /workspaces/:wId/pods/:podId': { name: 'Wages' },
+  'POST /workspaces/:wId/pods/:podId/executions': { workflowId: 'no-such-thing' },
+  'POST /workspaces/:wId/pods/:podId/schedules': {
+    workflowId: 'no-such-thing',
+    name: 'Hourly',
+    cronExpression: '0 * * * *',
+  },
+  'PATCH /workspaces/:wId/pods/:podId/schedules/:id': { name: 'Daily' },
+  'POST /workspaces/:wId/pods/:podId/webhooks': { workflowId: 'no-such-thing', name: 'Billing' },
+  'PATCH /workspaces/:wId/pods/:podId/webhooks/:id': { name: 'Payroll' },
   'POST /workspaces/:wId/members': { userId: 'somebody', role: 'viewer' },
   'PATCH /workspaces/:wId/members/:userId': { role: 'viewer' },
   'POST /workspaces/:wId/api-keys': { name: 'key', role: 'viewer' },

@@ -72,6 +72,15 @@ export const tools = [
       return {};
     },
   }),
+  /** Fails the first `times` executions under one effect key, whatever attempt they are. */
+  defineTool<Told & { times: number }>({
+    name: 'balk',
+    async handler({ url, times }, context) {
+      const count = await tell(url, context, 'effect');
+      if (count <= times) throw new StepError('balky', 'not yet', { retryable: false });
+      return {};
+    },
+  }),
   /** Returns text that Postgres refuses. */
   defineTool({ name: 'nul', handler: () => ({ text: 'a\u0000b' }) }),
 ];

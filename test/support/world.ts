@@ -9,17 +9,20 @@ import type { Definition } from '../../src/core/definition.ts';
 import { AppError } from '../../src/core/errors.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Actor, RunError, RunStatus } from '../../src/core/run.ts';
+import { createEgress } from '../../src/egress/egress.ts';
 import { createDefinition } from '../../src/engine/create-definition.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { startRun } from '../../src/engine/start-run.ts';
 import { openFiles } from '../../src/files/storage.ts';
 import { createLog } from '../../src/log.ts';
 import { openQueues, type Queues } from '../../src/queue/connection.ts';
+import { HOOKS_QUEUE } from '../../src/queue/hooks-queue.ts';
 import type { StepJob } from '../../src/queue/steps-queue.ts';
 import { createStepTypes } from '../../src/steps/registry.ts';
 import { loadTools } from '../../src/steps/tools.ts';
 import { ensureWorkspace } from '../../src/store/access.ts';
 import { type Database, openDatabase } from '../../src/store/db.ts';
+import { createSealer } from '../../src/store/sealing.ts';
 import { openPostgresWakeups } from '../../src/store/wakeups.ts';
 import { createMetrics } from '../../src/telemetry.ts';
 import { startWorker, type WorkerProcess } from '../../src/worker.ts';
@@ -80,7 +83,7 @@ export interface World {
   untilAll(status: RunStatus, withinMs?: number): Promise<void>;
   /** Types of the run's events, in order, with the step of those that have one: `step.completed a`. */
   history(runId: string): Promise<string[]>;
-  /** Jobs that a worker has, will take, or that wait for their time. */
+  /** Jobs of steps that a worker has, will take, or that wait for their time. */
   jobs(): Promise<StepJob[]>;
   close(): Promise<void>;
 }
@@ -187,12 +190,15 @@ export async function openEngine(
   const queues = await openQueues(config, { log, onAddFailed: () => metrics.queueAddFailures.inc() });
   const wakeups = queues.wakeups ?? openPostgresWakeups(db, `${config.queuePrefix}_wakeups`);
   const files = await openFiles(config);
+  const egress = createEgress({ allow: config.egressAllow });
   const engine = createEngine({
     db,
     files,
+    sealer: createSealer(config.secretKeys),
+    hooks: { queue: queues.hooks, egress, settings: config.webhooks },
     steps: queues.steps,
     wakeups,
-    types: createStepTypes(tools),
+    types: createStepTypes(tools, egress),
     known: { tools },
     log,
     metrics,
@@ -204,6 +210,7 @@ export async function openEngine(
     await wakeups.close();
     await engine.close();
     await files.storage.close();
+    await egress.close();
     await db.close();
   };
   return { engine, queues, close };
@@ -242,7 +249,9 @@ function sameDatabase(address: string, named: string): string {
 
 async function listJobs(queues: Queues): Promise<StepJob[]> {
   const jobs = await Promise.all(
-    queues.board.map((queue) => queue.getJobs(['wait', 'active', 'delayed', 'prioritized'])),
+    queues.board
+      .filter(({ name }) => name !== HOOKS_QUEUE)
+      .map((queue) => queue.getJobs(['wait', 'active', 'delayed', 'prioritized'])),
   );
   return jobs
     .flat()
