@@ -48,6 +48,12 @@ function readVersion(): string {
   return version;
 }
 
+// Whoever reads the other end of a pipe may have seen enough (`holdpoint logs … | head`).
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 const program = createProgram();
 try {
   await program.parseAsync();

@@ -73,6 +73,11 @@ describe('holdpoint', () => {
     expect(stdout).to.match(/^\{"id":.*"replayOf":/m);
   });
 
+  it('ends quietly when nobody reads on', async () => {
+    const { stderr } = await runProgram(['sh', '-c', `${cli.command} --help | :`], { cwd: cli.folder, env: cli.env });
+    expect(stderr).to.equal('');
+  });
+
   describe('run', () => {
     it('prints the id, and with --json the execution', async () => {
       const plain = await cli.run(['run', 'quick', '--data', '{"a": 1}']);
