@@ -1,7 +1,6 @@
-// Connections to Postgres: one pool for the hot path's prepared statements, and knex for migrations and plain CRUD.
+// Connections to Postgres: one pool, and transactions on it.
 // Knows which failures mean "not now" and which mean "never"; knows nothing about what is stored.
 
-import knexModule, { type Knex } from 'knex';
 import pg from 'pg';
 
 /** bigint columns are sequence numbers and counts, far below 2^53. */
@@ -9,7 +8,6 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 export interface Database {
   pool: pg.Pool;
-  knex: Knex;
   url: string;
   close(): Promise<void>;
 }
@@ -54,21 +52,13 @@ export function connectionSettings({ url, name }: Pick<DatabaseOptions, 'url' | 
 }
 
 export function openDatabase({ url, max, name, onError }: DatabaseOptions): Database {
-  const settings = connectionSettings({ url, name });
-  const pool = new pg.Pool({ ...settings, max, idleTimeoutMillis: 30_000 });
+  const pool = new pg.Pool({ ...connectionSettings({ url, name }), max, idleTimeoutMillis: 30_000 });
   pool.on('error', onError);
-  const knex = knexModule({
-    client: 'pg',
-    connection: settings,
-    pool: { min: 0, max: Math.max(2, Math.floor(max / 2)), acquireTimeoutMillis: 2_000, idleTimeoutMillis: 30_000 },
-    acquireConnectionTimeout: 2_000,
-  });
   return {
     pool,
-    knex,
     url,
     async close() {
-      await Promise.allSettled([pool.end(), knex.destroy()]);
+      await pool.end().catch(() => {});
     },
   };
 }

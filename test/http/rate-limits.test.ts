@@ -5,6 +5,7 @@ import { networkOf } from '../../src/http/admission.ts';
 import { type Answer, createKey, createWorkspace, type TestWorkspace } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Holdpoint, startHoldpoint } from '../support/holdpoint.ts';
+import { withKnex } from '../support/knex.ts';
 import { getServices, startRedis } from '../support/services.ts';
 
 const LIMITS = { rateLimit: 6, rateLimitStarts: 3, rateLimitFailures: 4, trustedProxies: 1 };
@@ -167,16 +168,18 @@ describe('rate limits', () => {
   async function countTogether(one: Holdpoint, two: Holdpoint): Promise<void> {
     await eventually(async () => {
       const key = await createKey(one.db, { workspaceId: one.workspace.id, role: 'viewer' });
-      await two.db.knex('api_keys').insert(await one.db.knex('api_keys').orderBy('id', 'desc').limit(1));
+      await copyRows('SELECT * FROM api_keys ORDER BY id DESC LIMIT 1', { table: 'api_keys', from: one, to: two });
       await list(key, {}, one);
       return (await list(key, {}, two)).headers.get('x-ratelimit-remaining') === '4';
     });
   }
 
   async function copyAccess(from: Holdpoint, to: Holdpoint): Promise<void> {
-    for (const table of ['workspaces', 'api_keys']) {
-      const { rows } = await from.db.pool.query(`SELECT * FROM ${table}`);
-      await to.db.knex(table).insert(rows);
-    }
+    for (const table of ['workspaces', 'api_keys']) await copyRows(`SELECT * FROM ${table}`, { table, from, to });
+  }
+
+  async function copyRows(sql: string, { table, from, to }: { table: string; from: Holdpoint; to: Holdpoint }) {
+    const { rows } = await from.db.pool.query(sql);
+    await withKnex(to.db.url, (knex) => knex(table).insert(rows));
   }
 });

@@ -5,6 +5,7 @@ import { hashApiKey } from '../../src/store/access.ts';
 import { listMembers } from '../../src/store/access-members.ts';
 import type { Database } from '../../src/store/db.ts';
 import { createWorkspace, openTestDatabase } from '../support/api.ts';
+import { withKnex } from '../support/knex.ts';
 
 describe('the migration to members', () => {
   let db: Database;
@@ -15,7 +16,7 @@ describe('the migration to members', () => {
   after(() => drop());
 
   it('makes the users of living keys members, each with their highest role, and can be taken back', async () => {
-    await down(db.knex);
+    await withKnex(db.url, down);
     const { id } = await createWorkspaceBefore();
     const keys = [
       ['ada', 'viewer', null],
@@ -28,9 +29,9 @@ describe('the migration to members', () => {
     for (const [index, [userId, role, revokedAt]] of keys.entries()) {
       const hash = hashApiKey(`sk_${index}`);
       const names = { id: uuidv7(), workspace_id: id, name: 'k', prefix: 'sk_', hash, role, user_id: userId };
-      await db.knex('api_keys').insert({ ...names, revoked_at: revokedAt });
+      await withKnex(db.url, (knex) => knex('api_keys').insert({ ...names, revoked_at: revokedAt }));
     }
-    await up(db.knex);
+    await withKnex(db.url, up);
     const members = await listMembers(db, { workspaceId: id, limit: 10 });
     expect(members.map(({ userId, role }) => [userId, role])).to.deep.equal([
       ['ada', 'owner'],
@@ -41,7 +42,7 @@ describe('the migration to members', () => {
 
   async function createWorkspaceBefore(): Promise<{ id: string }> {
     const id = uuidv7();
-    await db.knex('workspaces').insert({ id, slug: 'before', name: 'Before' });
+    await withKnex(db.url, (knex) => knex('workspaces').insert({ id, slug: 'before', name: 'Before' }));
     return { id };
   }
 });

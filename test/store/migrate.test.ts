@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import pg from 'pg';
 import { openDatabase } from '../../src/store/db.ts';
 import { listPendingMigrations, migrate, migrationSource } from '../../src/store/migrate.ts';
+import { withKnex } from '../support/knex.ts';
 import { createDatabase, getServices } from '../support/services.ts';
 
 describe('migrations', () => {
@@ -57,7 +58,9 @@ describe('migrations', () => {
     const names = await migrate(url);
     const db = openDatabase({ url, max: 2, name: 'test', onError: () => {} });
     try {
-      for (const _ of names) await db.knex.migrate.down({ migrationSource });
+      await withKnex(url, async (knex) => {
+        for (const _ of names) await knex.migrate.down({ migrationSource });
+      });
       const { rows } = await db.pool.query(`SELECT tablename FROM pg_tables
         WHERE schemaname = 'public' AND tablename NOT LIKE 'knex%'`);
       expect(rows).to.deep.equal([]);

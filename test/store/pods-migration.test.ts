@@ -4,6 +4,7 @@ import type { Database } from '../../src/store/db.ts';
 import { listPendingMigrations, migrate, migrationSource } from '../../src/store/migrate.ts';
 import { findPod } from '../../src/store/pods.ts';
 import { openTestDatabase } from '../support/api.ts';
+import { withKnex } from '../support/knex.ts';
 
 describe('the migration to pods', () => {
   let db: Database;
@@ -15,7 +16,7 @@ describe('the migration to pods', () => {
 
   it('gives every workspace a default pod, in which is what it had', async () => {
     while (!(await listPendingMigrations(db)).includes('20261122001200-pods'))
-      await db.knex.migrate.down({ migrationSource });
+      await withKnex(db.url, (knex) => knex.migrate.down({ migrationSource }));
     const [workspaceId, definitionId, runId] = [uuidv7(), uuidv7(), uuidv7()];
     await db.pool.query(`INSERT INTO workspaces (id, slug, name) VALUES ($1, 'before', 'Before')`, [workspaceId]);
     await db.pool.query(
