@@ -53,7 +53,8 @@ async function keep(dataDir: string, wanted: Wanted): Promise<Kept> {
 }
 
 async function write(file: string, kept: Kept, { isNew }: { isNew: boolean }): Promise<void> {
-  const draft = `${file}.${process.pid}`;
+  // Two starts may share a process, or a process id in two containers: each has a draft of its own.
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
   await writeFile(draft, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
   try {
     // link() never overwrites what another start was faster to make.
