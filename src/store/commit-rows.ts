@@ -32,7 +32,7 @@ export interface Change {
 /** The lists' columns in order; the first, `n`, is the place of the change in its batch, from 1. */
 export const COLUMNS = {
   runs: columns(
-    'n int, id uuid, seq bigint, next_seq bigint, status text, open jsonb, visits jsonb, step_runs int, patch jsonb, result jsonb, error jsonb, cancellation jsonb, interrupted jsonb, due_at float8, started_at float8, finished bool',
+    'n int, id uuid, seq bigint, workspace_id uuid, next_seq bigint, status text, open jsonb, visits jsonb, step_runs int, patch jsonb, result jsonb, error jsonb, cancellation jsonb, interrupted jsonb, due_at float8, started_at float8, finished bool',
   ),
   newSteps: columns(
     'n int, step_id text, visit int, status text, attempt int, fence int, epoch int, lost int, input jsonb, output jsonb, error jsonb, due_at float8, ran_ms float8, seq bigint, type text, tool text',
@@ -42,7 +42,7 @@ export const COLUMNS = {
   ),
   events: columns('n int, seq bigint, type text, step_id text, visit int, actor text, data jsonb, command_id uuid'),
   starts: columns(
-    'n int, workspace_id uuid, definition_id uuid, version int, input jsonb, data jsonb, context jsonb, trigger text, owner text, origin text, revision int, pod_id uuid, replay_of uuid',
+    'n int, definition_id uuid, version int, input jsonb, data jsonb, context jsonb, trigger text, owner text, origin text, revision int, pod_id uuid, replay_of uuid',
   ),
   newPauses: columns(
     'n int, id uuid, step_id text, visit int, status text, spec json, due_at float8, answer jsonb, answered_by text, command_id uuid',
@@ -146,10 +146,11 @@ function runCells({ decision: { state, dataPatch, rewritesData }, expectedSeq }:
   return [
     state.id,
     expectedSeq,
+    state.workspaceId,
     state.seq,
     state.status,
     json(state.open.map(packMark)),
-    json(packVisits(state)),
+    jsonOrNothing(packVisits(state)),
     state.stepRuns,
     rewritesData ? json([state.data]) : json(dataPatch),
     json(state.result),
@@ -163,9 +164,9 @@ function runCells({ decision: { state, dataPatch, rewritesData }, expectedSeq }:
 }
 
 function startCells({ state }: Decision, { trigger, owner, podId, replayOf, origin, revision }: RunOrigin): Cell[] {
-  const { workspaceId, definitionId, version, input, data, context } = state;
+  const { definitionId, version, input, data, context } = state;
   const values = [json(input), json(data), json(context), trigger, owner, origin, revision, podId, replayOf ?? null];
-  return [workspaceId, definitionId, version, ...values];
+  return [definitionId, version, ...values];
 }
 
 /** What both lists of step runs begin with; initial values are left to the statement, so that their columns stay empty. */
@@ -210,6 +211,12 @@ function endpointOf(url: unknown): string {
 
 function json(value: unknown): Cell {
   return value === undefined || value === null ? null : JSON.stringify(value);
+}
+
+/** An empty object is left to the statement, so that its column stays empty where all are. */
+function jsonOrNothing(value: object): Cell {
+  for (const _key in value) return JSON.stringify(value);
+  return null;
 }
 
 function columns(list: string): { name: string; type: ColumnType }[] {

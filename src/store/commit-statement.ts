@@ -3,9 +3,10 @@
 // plain parameters: the same write for two thirds of the work, which is what a run on an idle system waits for. A
 // decision whose run is locked elsewhere or has moved on writes nothing and is not answered.
 //
-// The batch first locks the runs' rows in id order, skipping locked ones, where the sequence number is still the expected one:
-// unordered, overlapping batches of several processes would deadlock, and waiting for one row would stall them all. `place`
-// then holds the runs that were won, by place, in arrays: the other lists look them up there, which costs less than a join.
+// A batch changes each run whose row it can lock and whose sequence number is still the expected one: waiting for one row
+// would stall all others, and skipping it also rules out deadlocks between overlapping batches. What was won is one number,
+// a bit for each place: the other lists test theirs, which costs less than joining what was won, or looking it up in a list.
+//
 // Step changes are spelled out before they are joined (`step_changes`), or the planner would read every step run of a run
 // to update one.
 //
@@ -25,45 +26,48 @@ const FINISHED_STEP = `('completed', 'failed', 'undone', 'cancelled')`;
 const time = (column: string) => `to_timestamp(${column} / 1000.0)`;
 
 /**
- * `$1` is the lease in ms, the lists' columns follow in order. Answers one row: the places of the changes
- * that were written, separated by blanks (a row for each would cost more to send and read than the answer is worth), and the
- * ids of the deliveries that came of them in the same way.
+ * `$1` is the lease in ms, the lists' columns follow in order. Answers one row: which changes were written, as the number
+ * whose bits are their places, and the ids of the deliveries that came of them, separated by blanks (a row for each would
+ * cost more to send and read than the answer is worth).
  */
 export function batchStatement({ full, waitForLocks }: StatementKind): string {
-  const from = listSources(full);
+  const { from, parameter } = listSources(full);
+  const ids = parameter('runs', 'id');
+  const workspaces = parameter('runs', 'workspace_id');
   const own = (list: Exclude<ListName, 'runs' | 'starts'>, alias: string): Source => ({
     from: `place p, ${from(list, alias)}`,
-    run: `p.ids[array_position(p.ns, ${alias}.n)]`,
-    workspace: `p.workspaces[array_position(p.ns, ${alias}.n)]`,
-    where: `WHERE p.ids[array_position(p.ns, ${alias}.n)] IS NOT NULL`,
+    run: `(${ids})[${alias}.n]`,
+    workspace: `(${workspaces})[${alias}.n]`,
+    where: `WHERE ${isWon(alias)}`,
   });
+  const mine = lockRun('l.id', 'l.seq', waitForLocks ? '' : 'SKIP LOCKED');
+  const events = own('events', 'e');
   return `
-WITH given AS MATERIALIZED (
-  SELECT * FROM ${from('runs', 'g')}
-), locked AS MATERIALIZED (
-  SELECT g.*, r.workspace_id FROM given g JOIN runs r ON r.id = g.id AND r.seq = g.seq
-  ORDER BY r.id FOR NO KEY UPDATE OF r ${waitForLocks ? '' : 'SKIP LOCKED'}
-), ${full ? `created AS (${createRuns(`given g JOIN ${from('starts', 's')} ON s.n = g.n`)}), ` : ''}won AS MATERIALIZED (
-  SELECT n, id, workspace_id FROM locked${full ? ' UNION ALL SELECT g.n, c.id, c.workspace_id FROM given g JOIN created c ON c.id = g.id WHERE g.seq = 0' : ''}
-), place AS MATERIALIZED (
-  SELECT array_agg(n) AS ns, array_agg(id) AS ids, array_agg(workspace_id) AS workspaces FROM won
-), changed AS (
-  ${changeRuns('locked l WHERE r.id = l.id')}
+WITH changed AS (
+  ${changeRuns(`${from('runs', 'l')} WHERE r.id = ${mine}`)} RETURNING l.n
+), ${full ? `created AS (${createRuns(`${from('runs', 'g')} JOIN ${from('starts', 's')} ON s.n = g.n`)}), ` : ''}place AS MATERIALIZED (
+  SELECT bit_or(1::bigint << n - 1) AS won FROM ${full ? `(SELECT n FROM changed UNION ALL SELECT array_position(${ids}, id) FROM created) AS w` : 'changed'}
 ), opened_steps AS (
   ${openSteps(own('newSteps', 's'))}
 ), step_changes AS MATERIALIZED (
-  SELECT p.ids[array_position(p.ns, s.n)] AS run_id, s.*
-  FROM place p, ${from('steps', 's')}
+  SELECT (${ids})[s.n] AS run_id, s.* FROM place p, ${from('steps', 's')} WHERE ${isWon('s')}
 ), changed_steps AS (
   ${changeSteps('step_changes s', 's.run_id')}
 ), ${full ? `opened_pauses AS (${openPauses(own('newPauses', 's'))}), closed_pauses AS (${closePauses(own('pauses', 's'))}), ` : ''}told AS (
-  ${tell(own('events', 'e'))}
+  ${tell(events)}
 ), ${full ? `sent AS (${send(own('deliveries', 's'))}), ` : ''}hooked AS (
-  ${hook('place p', 'ANY (p.workspaces)', { ...own('events', 'e'), from: from('events', 'e', HOOKED_COLUMNS), where: 'WHERE p.workspaces[array_position(p.ns, e.n)] = h.workspace_id' })}
+  ${hook('place p', `ANY (${workspaces})`, { ...events, from: from('events', 'e', HOOKED_COLUMNS), where: `WHERE ${events.workspace} = h.workspace_id AND ${isWon('e')}` })}
 )
-SELECT array_to_string(ns, ' ') AS won, (SELECT string_agg(id::text, ' ') FROM ${full ? '(SELECT id FROM hooked UNION ALL SELECT id FROM sent) AS written' : 'hooked'}) AS deliveries
+SELECT won::text AS won, (SELECT string_agg(id::text, ' ') FROM ${full ? '(SELECT id FROM hooked UNION ALL SELECT id FROM sent) AS written' : 'hooked'}) AS deliveries
 FROM place`;
 }
+
+/** The run's id, locked, when nobody else has locked it and its sequence number is the expected one. */
+const lockRun = (id: string, seq: string, skip: string) =>
+  `(SELECT o.id FROM runs o WHERE o.id = ${id} AND o.seq = ${seq} FOR NO KEY UPDATE ${skip})`;
+
+/** Whether the run that a row belongs to was won: a bit for each place. */
+const isWon = (alias: string) => `p.won >> (${alias}.n - 1) & 1 = 1`;
 
 /**
  * `$1` is the lease in ms, `$2` the run's id: the cells of the run come first, then those of its start, then its rows, list by list.
@@ -87,7 +91,7 @@ export function loneStatement(shape: LoneShape): string {
   const parts = [
     shape.isStart
       ? `won AS (${createRuns(`${run.replace(' AS l(', ' AS g(')}, ${rows('starts', 1, 's')}`)})`
-      : `won AS (${changeRuns(`${run} WHERE r.id = (SELECT o.id FROM runs o WHERE o.id = $2 AND o.seq = $3 FOR NO KEY UPDATE SKIP LOCKED)`)}
+      : `won AS (${changeRuns(`${run} WHERE r.id = ${lockRun('$2', '$3', 'SKIP LOCKED')}`)}
                 RETURNING r.id, r.workspace_id)`,
   ];
   if (shape.newSteps > 0) parts.push(`opened_steps AS (${openSteps(own('newSteps', shape.newSteps, 's'))})`);
@@ -110,7 +114,7 @@ interface Source {
 }
 
 const changeRuns = (from: string) => `UPDATE runs r SET
-    seq = l.next_seq, status = l.status, open = l.open, visits = l.visits, step_runs = l.step_runs,
+    seq = l.next_seq, status = l.status, open = l.open, visits = coalesce(l.visits, '{}'), step_runs = l.step_runs,
     data = CASE WHEN l.patch IS NULL THEN r.data WHEN jsonb_typeof(l.patch) = 'array' THEN l.patch -> 0 ELSE r.data || l.patch END,
     result = l.result, error = l.error, cancellation = l.cancellation, interrupted = l.interrupted,
     due_at = ${time('l.due_at')}, started_at = ${time('l.started_at')},
@@ -120,7 +124,7 @@ const changeRuns = (from: string) => `UPDATE runs r SET
 const createRuns = (from: string) => `
   INSERT INTO runs (id, workspace_id, definition_id, version, status, seq, open, visits, step_runs, input, data, context,
                     result, error, trigger, owner, origin, pod_id, replay_of, due_at, started_at, finished_at)
-  SELECT g.id, s.workspace_id, s.definition_id, s.version, g.status, g.next_seq, g.open, g.visits, g.step_runs, s.input,
+  SELECT g.id, g.workspace_id, s.definition_id, s.version, g.status, g.next_seq, g.open, coalesce(g.visits, '{}'), g.step_runs, s.input,
          s.data, s.context, g.result, g.error, s.trigger, s.owner, s.origin, s.pod_id, s.replay_of, ${time('g.due_at')}, ${time('g.started_at')},
          CASE WHEN g.finished THEN now() END
   FROM ${from}
@@ -160,10 +164,10 @@ const openPauses = ({ from, run, workspace, where }: Source) => `
          s.answer, s.answered_by, s.command_id, CASE WHEN s.status <> 'open' THEN now() END
   FROM ${from} ${where}`;
 
-const closePauses = ({ from, run }: Source) => `
+const closePauses = ({ from, where }: Source) => `
   UPDATE pauses t SET status = s.status, answer = s.answer, answered_by = s.answered_by, command_id = s.command_id,
                       closed_at = now()
-  FROM ${from} WHERE t.id = s.id AND ${run} IS NOT NULL`;
+  FROM ${from} ${where} AND t.id = s.id`;
 
 const tell = ({ from, run, where }: Source) => `
   INSERT INTO events (run_id, seq, type, step_id, visit, actor, data, command_id)
@@ -184,11 +188,15 @@ const hook = (won: string, workspaces: string, { from, run, where }: Source) => 
     SELECT * FROM ${from} WHERE e.type = h.type AND (h.condition IS NULL OR e.data @@ h.condition) OFFSET 0
   ) e ${where} RETURNING id`;
 
-/** `only`: of the list's columns, when they are not all needed. */
-type From = (list: ListName, alias: string, only?: readonly string[]) => string;
+interface ListSources {
+  /** `only`: of the list's columns, when they are not all needed. */
+  from(list: ListName, alias: string, only?: readonly string[]): string;
+  /** The array of one column. */
+  parameter(list: ListName, column: string): string;
+}
 
 /** `unnest($2::int[], …) AS alias(n, …)` of a list; its parameters follow those of the lists before it. */
-function listSources(full: boolean): From {
+function listSources(full: boolean): ListSources {
   const sources = new Map<ListName, { name: string; parameter: string }[]>();
   let count = 1;
   for (const list of listsOf(full)) {
@@ -199,9 +207,10 @@ function listSources(full: boolean): From {
     );
     count += COLUMNS[list].length;
   }
-  return (list, alias, only) => {
+  const from: ListSources['from'] = (list, alias, only) => {
     const columns = sources.get(list)!.filter(({ name }) => only?.includes(name) ?? true);
     const parameters = columns.map(({ parameter }) => parameter).join(', ');
     return `unnest(${parameters}) AS ${alias}(${columns.map(({ name }) => name).join(', ')})`;
   };
+  return { from, parameter: (list, column) => sources.get(list)!.find(({ name }) => name === column)!.parameter };
 }

@@ -47,7 +47,7 @@ export interface CommitterOptions {
   onError(error: Error): void;
 }
 
-/** What the statement answers: places from 1, and ids, separated by blanks; null, or no row, when nothing was written. */
+/** What the statement answers: a number whose bits are places, and ids separated by blanks; null, or no row, when nothing was written. */
 interface Written {
   won: string | null;
   deliveries: string | null;
@@ -63,6 +63,7 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+/** The statement answers a bit for each. */
 const MAX_BATCH = 64;
 const MAX_BYTES = 2 * 1024 * 1024;
 const IN_FLIGHT = 1;
@@ -179,11 +180,15 @@ export function createCommitter(options: CommitterOptions): Committer {
   }
 
   /** The indexes of what was written. */
-  async function run(client: pg.Pool | pg.PoolClient, batch: Waiting[], waitForLocks = false): Promise<Set<number>> {
+  async function run(
+    client: pg.Pool | pg.PoolClient,
+    batch: Waiting[],
+    waitForLocks = false,
+  ): Promise<ReadonlySet<number>> {
     const { rows } = await client.query<Written>(describe(batch, leaseMs, waitForLocks));
     const { won, deliveries } = rows[0] ?? NOTHING;
     if (deliveries !== null) onDeliveries?.(deliveries.split(' '));
-    return new Set(won === null ? [] : won.split(' ').map((place) => Number(place) - 1));
+    return won === null ? NONE : placesOf(BigInt(won));
   }
 
   async function readBack(items: Waiting[]): Promise<Set<string>> {
@@ -247,6 +252,18 @@ export function createCommitter(options: CommitterOptions): Committer {
   };
 }
 
+/** The places of the bits that are set, from 0; Postgres' number is signed. */
+function placesOf(won: bigint): Set<number> {
+  const places = new Set<number>();
+  let bits = BigInt.asUintN(MAX_BATCH, won);
+  for (let place = 0; bits > 0n; place++) {
+    if (bits & 1n) places.add(place);
+    bits >>= 1n;
+  }
+  return places;
+}
+
+const NONE: ReadonlySet<number> = new Set();
 const NOTHING: Written = { won: null, deliveries: null };
 const LEAN = { name: 'commit', text: batchStatement({ full: false, waitForLocks: false }), full: false };
 const FULL = { name: 'commit-full', text: batchStatement({ full: true, waitForLocks: false }), full: true };
