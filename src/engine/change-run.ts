@@ -24,9 +24,10 @@ import type { Committed } from '../store/commit.ts';
 import type { Change } from '../store/commit-rows.ts';
 import { isPoison, isTransient } from '../store/db.ts';
 import { loadOutputs } from '../store/runs.ts';
-import type { Engine, RememberedRun } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { earlyJobs, freshJobs } from './fresh-jobs.ts';
 import { unavailable, withPatience } from './patience.ts';
+import type { RememberedRun } from './remembered-runs.ts';
 
 /** The run as the command left it, or why the command does not apply. */
 export type Changed = { kind: 'accepted' | 'already'; state: RunState } | Extract<Verdict, { kind: 'refused' }>;
@@ -45,8 +46,8 @@ interface Waiting {
 /** The commands that wait for a run while others are decided or committed, and what waits for them. */
 export interface Mailbox {
   waiting: Waiting[];
-  /** Resolves when no command of the run is under way any more. */
-  emptied: Promise<void>;
+  /** Called when no command of the run is under way any more. */
+  onEmpty: (() => void)[];
   /** Step runs that a worker of this process has a job of, and waits for their commit. */
   expected: Set<string> | null;
 }
@@ -97,26 +98,75 @@ export function changeRun(
     if (mailbox) {
       mailbox.waiting.push(waiting);
     } else {
-      const opened: Mailbox = { waiting: [waiting], emptied: Promise.resolve(), expected: null };
+      const opened: Mailbox = { waiting: [], onEmpty: [], expected: null };
       engine.mailboxes.set(runId, opened);
-      opened.emptied = emptyMailbox(engine, runId, opened.waiting);
+      if (changeAtOnce(engine, runId, opened, waiting)) return;
+      opened.waiting.push(waiting);
+      void emptyMailbox(engine, runId, opened);
     }
   });
   return actor.userId === SYSTEM_USER ? changed : withPatience(changed, patienceMs + MARGIN_MS);
 }
 
-async function emptyMailbox(engine: Engine, runId: string, mailbox: Waiting[]): Promise<void> {
-  while (mailbox.length > 0) {
-    const together = mailbox.splice(0, countTogether(mailbox));
+/**
+ * Decides and commits without a wait in between, where all that the decision reads is remembered and it is accepted: the
+ * usual case, which the rounds below cover too, at several times the promises. False, and nothing is done, in any other.
+ */
+function changeAtOnce(engine: Engine, runId: string, mailbox: Mailbox, waiting: Waiting): boolean {
+  const together = [waiting];
+  const round = decideAtOnce(engine, runId, together);
+  if (!round) return false;
+  offerEarly(engine, round.decision);
+  const { committer, metrics, remembered } = engine;
+  const goOn = (committed: Committed) => {
+    if (committed === 'stale') {
+      metrics.staleDecisions.inc();
+      remembered.delete(runId);
+      mailbox.waiting.unshift(waiting);
+    } else {
+      announce(engine, round, together);
+    }
+  };
+  committer
+    .commit({ decision: round.decision, expectedSeq: round.expectedSeq }, waiting.deadline)
+    .then(goOn)
+    .catch((error: unknown) => rejectAll(engine, runId, together, error))
+    .then(() => emptyMailbox(engine, runId, mailbox));
+  return true;
+}
+
+function decideAtOnce(engine: Engine, runId: string, together: Waiting[]) {
+  const ready = findReady(engine, runId, together);
+  if (!ready) return null;
+  try {
+    const { decision, changes } = fold(engine, ready.plan, ready.run.state, together);
+    const {
+      state: { seq: expectedSeq },
+      outputsKnown,
+    } = ready.run;
+    return decision && { decision, changes, outputsKnown, expectedSeq };
+  } catch {
+    return null; // told by the rounds, on the run as it is stored
+  }
+}
+
+async function emptyMailbox(engine: Engine, runId: string, { waiting, onEmpty }: Mailbox): Promise<void> {
+  while (waiting.length > 0) {
+    const together = waiting.splice(0, countTogether(waiting));
     try {
       await changeTogether(engine, runId, together);
     } catch (error) {
-      engine.remembered.delete(runId);
-      const reported = isTransient(error) ? unavailable(error) : error;
-      for (const waiting of together) waiting.reject(reported);
+      rejectAll(engine, runId, together, error);
     }
   }
   engine.mailboxes.delete(runId);
+  for (const tell of onEmpty) tell();
+}
+
+function rejectAll(engine: Engine, runId: string, together: Waiting[], error: unknown): void {
+  engine.remembered.delete(runId);
+  const reported = isTransient(error) ? unavailable(error) : error;
+  for (const waiting of together) waiting.reject(reported);
 }
 
 /** How many of those that wait are decided as one. */
@@ -165,25 +215,55 @@ async function attempt(
   together: Waiting[],
   commit: (change: Change) => Promise<Committed>,
 ): Promise<(() => void) | null> {
-  const remembered = engine.remembered.get(runId);
-  const run = remembered ?? (await engine.loadRun(runId));
-  if (!run) throw new AppError('run_not_found', `Run ${runId} does not exist`);
-  const found = engine.plans.get(run.state.definitionId, run.state.version);
-  const plan = found instanceof Promise ? await found : found;
-  const reads = whatItReads(plan, run.state, together);
-  const ready = knowsOutputs(run, reads) ? run : await withOutputs(engine, run, reads);
-  const { decision, changes } = fold(engine, plan, ready.state, together);
-  if (remembered && changes.some((changed) => changed.kind === 'refused')) {
+  const isRemembered = engine.remembered.has(runId);
+  const ready = findReady(engine, runId, together) ?? (await makeReady(engine, runId, together));
+  const { decision, changes } = fold(engine, ready.plan, ready.run.state, together);
+  if (isRemembered && changes.some((changed) => changed.kind === 'refused')) {
     engine.remembered.delete(runId);
     return attempt(engine, runId, together, commit);
   }
-  if (decision && engine.offersEarly && engine.committer.isIdle) engine.steps.offer(earlyJobs(decision));
-  if (decision && (await commit({ decision, expectedSeq: ready.state.seq })) === 'stale') return null;
-  return () => {
-    if (hasFailpoints()) for (const { command } of together) reach(`${command.type}.after_commit`);
-    if (decision) finishCommit(engine, decision, ready.outputsKnown);
-    for (const [index, waiting] of together.entries()) waiting.resolve(changes[index]!);
-  };
+  if (decision) offerEarly(engine, decision);
+  if (decision && (await commit({ decision, expectedSeq: ready.run.state.seq })) === 'stale') return null;
+  return () => announce(engine, { decision, changes, outputsKnown: ready.run.outputsKnown }, together);
+}
+
+/** A run with its plan and the outputs that the next decision reads. */
+interface Ready {
+  plan: Plan;
+  run: RememberedRun;
+}
+
+/** By what this process remembers; null when something is missing. */
+function findReady(engine: Engine, runId: string, together: Waiting[]): Ready | null {
+  const run = engine.remembered.get(runId);
+  const plan = run && engine.plans.get(run.state.definitionId, run.state.version);
+  if (!plan || plan instanceof Promise) return null;
+  return knowsOutputs(run, whatItReads(plan, run.state, together)) ? { plan, run } : null;
+}
+
+async function makeReady(engine: Engine, runId: string, together: Waiting[]): Promise<Ready> {
+  const run = engine.remembered.get(runId) ?? (await engine.loadRun(runId));
+  if (!run) throw new AppError('run_not_found', `Run ${runId} does not exist`);
+  const plan = await engine.plans.get(run.state.definitionId, run.state.version);
+  const reads = whatItReads(plan, run.state, together);
+  return { plan, run: knowsOutputs(run, reads) ? run : await withOutputs(engine, run, reads) };
+}
+
+function offerEarly(engine: Engine, decision: Decision): void {
+  if (engine.offersEarly && engine.committer.isIdle) engine.steps.offer(earlyJobs(decision));
+}
+
+interface Round {
+  decision: Decision | null;
+  changes: Changed[];
+  outputsKnown: RememberedRun['outputsKnown'];
+}
+
+/** The round is durable: its jobs are offered, and whoever asked is answered. */
+function announce(engine: Engine, { decision, changes, outputsKnown }: Round, together: Waiting[]): void {
+  if (hasFailpoints()) for (const { command } of together) reach(`${command.type}.after_commit`);
+  if (decision) finishCommit(engine, decision, outputsKnown);
+  for (const [index, waiting] of together.entries()) waiting.resolve(changes[index]!);
 }
 
 /** Decides the commands one after the other, each on the state that the one before left. */

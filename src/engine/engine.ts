@@ -3,7 +3,6 @@
 
 import { LRUCache } from 'lru-cache';
 import type { WebhookSettings } from '../config.ts';
-import type { RunState } from '../core/run.ts';
 import type { Known, StepTypes } from '../core/step-type.ts';
 import type { Wakeups } from '../core/wakeups.ts';
 import type { Egress } from '../egress/egress.ts';
@@ -22,6 +21,7 @@ import type { Mailbox } from './change-run.ts';
 import { type Clock, createClock } from './clock.ts';
 import { DueTimer } from './due-timer.ts';
 import { createPlans, type Plans } from './plans.ts';
+import { type RememberedRun, RememberedRuns } from './remembered-runs.ts';
 import { RunLogs } from './run-logs.ts';
 import { Turns } from './turns.ts';
 
@@ -49,12 +49,6 @@ export interface Hooks {
   settings: WebhookSettings;
 }
 
-/** A run as this process last committed or loaded it, and the steps whose outputs it holds. */
-export interface RememberedRun {
-  state: RunState;
-  outputsKnown: ReadonlySet<string> | 'all';
-}
-
 export interface Engine extends Omit<EngineOptions, 'name'> {
   committer: Committer;
   clock: Clock;
@@ -66,7 +60,7 @@ export interface Engine extends Omit<EngineOptions, 'name'> {
   /** Workflows as they were when they last were started, by the same key; a start checks that they have not changed since. */
   knownDefinitions: LRUCache<string, DefinitionRow>;
   /** Bounded by the size of what it holds, and never trusted: every decision is checked against the run's sequence number. */
-  remembered: LRUCache<string, RememberedRun>;
+  remembered: RememberedRuns;
   mailboxes: Map<string, Mailbox>;
   /** Set where this process takes jobs itself: those of successors may then be offered before their commit has returned. */
   offersEarly: boolean;
@@ -106,7 +100,7 @@ export function createEngine({ name, ...options }: EngineOptions): Engine {
     loadRun: batchLoads((ids) => loadStates(db, ids)),
     loadDefinition: batchLoads((keys) => loadDefinitions(db, keys)),
     knownDefinitions: new LRUCache({ max: 1_000 }),
-    remembered: new LRUCache({ maxSize: REMEMBERED_BYTES, sizeCalculation: estimateBytes }),
+    remembered: new RememberedRuns(REMEMBERED_BYTES),
     mailboxes: new Map(),
     offersEarly: false,
     dueTimer,
@@ -134,14 +128,4 @@ async function loadDefinitions(db: Database, keys: string[]): Promise<Map<string
   };
   await Promise.all(keys.map(look));
   return found;
-}
-
-function estimateBytes({ state }: RememberedRun): number {
-  const values = isEmpty(state.data) && isEmpty(state.outputs) ? 0 : JSON.stringify([state.data, state.outputs]).length;
-  return 3_000 + 300 * state.open.length + 2 * values;
-}
-
-function isEmpty(value: object): boolean {
-  for (const _key in value) return false;
-  return true;
 }

@@ -33,5 +33,5 @@ export async function awaitChanges(engine: Engine, job: StepJob): Promise<void> 
   if (!mailbox) return;
   mailbox.expected ??= new Set();
   mailbox.expected.add(keyOf(job));
-  await mailbox.emptied;
+  await new Promise<void>((resolve) => mailbox.onEmpty.push(resolve));
 }

@@ -6,8 +6,9 @@ import type { Json, JsonObject } from '../core/json.ts';
 import type { PlanStep } from '../core/plan.ts';
 import type { OpenStep } from '../core/run.ts';
 import { isStepError, type WorkContext } from '../core/step-type.ts';
-import type { Engine, RememberedRun } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { type LentFiles, lendFiles } from './lend-files.ts';
+import type { RememberedRun } from './remembered-runs.ts';
 import { type Revealed, revealInput } from './reveal-secrets.ts';
 import { openStepLog, type StepLog } from './step-log.ts';
 

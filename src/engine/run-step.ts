@@ -15,8 +15,9 @@ import { isPoison, isTransient } from '../store/db.ts';
 import { findStepInput, loadOutputs } from '../store/runs.ts';
 import { type Changed, changeRun, systemActor } from './change-run.ts';
 import type { Claims, HeldClaim } from './claims.ts';
-import type { Engine, RememberedRun } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { awaitChanges } from './fresh-jobs.ts';
+import type { RememberedRun } from './remembered-runs.ts';
 import { type HandlerResult, Leash, runHandler } from './run-handler.ts';
 
 /** How long a finished outcome is offered while Postgres is away. */
