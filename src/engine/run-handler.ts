@@ -3,14 +3,9 @@
 
 import type { AttemptError } from '../core/commands.ts';
 import type { Json, JsonObject } from '../core/json.ts';
-import type { PlanStep } from '../core/plan.ts';
-import type { OpenStep } from '../core/run.ts';
-import { isStepError, type WorkContext } from '../core/step-type.ts';
+import { isStepError } from '../core/step-type.ts';
 import type { Engine } from './engine.ts';
-import { type LentFiles, lendFiles } from './lend-files.ts';
-import type { RememberedRun } from './remembered-runs.ts';
-import { type Revealed, revealInput } from './reveal-secrets.ts';
-import { openStepLog, type StepLog } from './step-log.ts';
+import { type Running, StepContext } from './step-context.ts';
 
 /** `abandoned`: the claim was taken away, so nobody wants the result any more. */
 export type HandlerResult =
@@ -43,16 +38,10 @@ export class Leash {
   }
 }
 
-interface Running {
-  run: RememberedRun;
-  step: PlanStep;
-  open: OpenStep;
-}
-
 /** Runs the handler until it returns, throws, times out, or its claim is lost. Pure work needs no claim, so nobody else has its leash. */
 export function runHandler(
   engine: Engine,
-  { run, step, open }: Running,
+  running: Running,
   input: JsonObject | null,
   leash = new Leash(),
 ): Promise<HandlerResult> {
@@ -64,65 +53,31 @@ export function runHandler(
       resolve(result);
     };
     const timer = setTimeout(() => {
-      const message = `The step did not finish within ${step.timeoutMs} ms`;
+      const message = `The step did not finish within ${running.step.timeoutMs} ms`;
       end({
         kind: 'threw',
         error: { code: 'timeout', message, retryable: true, definite: false, timedOut: true },
         ranMs: ranMs(),
       });
       leash.abort('timeout');
-    }, step.timeoutMs);
+    }, running.step.timeoutMs);
     leash.onLost(() => end({ kind: 'abandoned' }));
-    call(engine, { run, step, open }, input, leash).then(
+    call(engine, running, input, leash).then(
       (output) => end({ kind: 'returned', output, ranMs: ranMs() }),
       (error: unknown) => end({ kind: 'threw', error: describeError(error), ranMs: ranMs() }),
     );
   });
 }
 
-async function call(
-  engine: Engine,
-  { run, step, open }: Running,
-  input: JsonObject | null,
-  leash: Leash,
-): Promise<Json> {
-  const { id: runId } = run.state;
-  const { visit, attempt, epoch } = open;
-  const stepId = step.step.id;
-  const lent: { files?: LentFiles; secrets?: Revealed; log?: StepLog } = {};
-  const context = {
-    input: input ?? {},
-    runId,
-    stepId,
-    visit,
-    attempt,
-    effectKey: `hp_${runId}_${stepId}_${visit}_${epoch}`,
-    get signal() {
-      return leash.signal;
-    },
-    async reveal() {
-      lent.secrets ??= await revealInput(engine, run.state.workspaceId, { step, input: input ?? {} });
-      return lent.secrets.input;
-    },
-    get log() {
-      lent.log ??= openStepLog(engine, { runId, stepId, visit, attempt }, (value) =>
-        lent.secrets ? lent.secrets.redact(value) : value,
-      );
-      return lent.log.log;
-    },
-    openFile(fileId) {
-      lent.files ??= lendFiles(engine, run.state.workspaceId, leash.signal);
-      return lent.files.open(fileId);
-    },
-  } satisfies WorkContext;
+async function call(engine: Engine, running: Running, input: JsonObject | null, leash: Leash): Promise<Json> {
+  const context = new StepContext(engine, running, input ?? {}, leash);
+  const { step } = running;
   try {
-    const output = asJson(await step.type.work!(step.step, context));
-    return lent.secrets ? lent.secrets.redact(output) : output;
+    return context.redact(asJson(await step.type.work!(step.step, context)));
   } catch (error) {
-    throw lent.secrets ? lent.secrets.redactError(error) : error;
+    throw context.redactError(error);
   } finally {
-    lent.files?.takeBack();
-    lent.log?.end();
+    context.end();
   }
 }
 

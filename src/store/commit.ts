@@ -55,7 +55,8 @@ interface Written {
 
 interface Waiting {
   change: Change;
-  encoded: EncodedChange;
+  /** Made when it is sent, and dropped after: cells that outlived a few milliseconds of waiting would cost a collection each. */
+  encoded: EncodedChange | null;
   deadline: number;
   /** A reply to it was lost: before it counts as stale, its first event is looked for. */
   doubtful: boolean;
@@ -121,6 +122,7 @@ export function createCommitter(options: CommitterOptions): Committer {
   function flush(): void {
     while (queue.length > 0 && inFlight < IN_FLIGHT) {
       const batch = takeBatch(queue);
+      if (batch.length === 0) return;
       inFlight += 1;
       lastSize = batch.length;
       onBatch(batch.length);
@@ -220,7 +222,7 @@ export function createCommitter(options: CommitterOptions): Committer {
     },
     commit(change, deadline) {
       return new Promise((resolve, reject) => {
-        queue.push({ change, encoded: encodeChange(change), deadline, doubtful: false, resolve, reject });
+        queue.push({ change, encoded: null, deadline, doubtful: false, resolve, reject });
         flushSoon();
       });
     },
@@ -234,7 +236,7 @@ export function createCommitter(options: CommitterOptions): Committer {
         await client.query('BEGIN');
         await client.query('SELECT 1 FROM runs WHERE id = $1 FOR UPDATE', [runId]);
         const result = await work(async (change) => {
-          sent = { change, encoded: encodeChange(change), deadline: 0, doubtful: true, resolve() {}, reject() {} };
+          sent = { change, encoded: null, deadline: 0, doubtful: true, resolve() {}, reject() {} };
           return (await run(client, [sent], true)).size === 1 ? 'committed' : 'stale';
         });
         await client.query('COMMIT').catch((error) => confirm(sent, error));
@@ -271,7 +273,8 @@ const LOCKED = { name: 'commit-locked', text: batchStatement({ full: true, waitF
 
 /** The prepared statement for these changes, with its arguments. */
 function describe(batch: Waiting[], leaseMs: number, waitForLocks: boolean): pg.QueryConfig {
-  const encoded = batch.map((item) => item.encoded);
+  const encoded = batch.map((item) => item.encoded ?? encodeChange(item.change));
+  for (const item of batch) item.encoded = null;
   const shape = batch.length === 1 && !waitForLocks ? loneShapeOf(encoded[0]!) : null;
   if (shape) return { ...findLone(shape), values: encodeLone(encoded[0]!, leaseMs) };
   const { name, text, full } = waitForLocks ? LOCKED : encoded.some((change) => change.isRare) ? FULL : LEAN;
@@ -290,16 +293,20 @@ function findLone(shape: LoneShape): { name: string; text: string } {
   return { name, text };
 }
 
+/** From the front of the queue; what cannot be encoded is rejected. */
 function takeBatch(queue: Waiting[]): Waiting[] {
+  const batch: Waiting[] = [];
   let bytes = 0;
-  let count = 0;
-  while (
-    count < queue.length &&
-    count < MAX_BATCH &&
-    (count === 0 || bytes + queue[count]!.encoded.bytes <= MAX_BYTES)
-  ) {
-    bytes += queue[count]!.encoded.bytes;
-    count += 1;
+  for (let item = queue[0]; item && batch.length < MAX_BATCH; item = queue[0]) {
+    try {
+      item.encoded ??= encodeChange(item.change);
+      bytes += item.encoded.bytes;
+      if (batch.length > 0 && bytes > MAX_BYTES) break;
+      batch.push(item);
+    } catch (error) {
+      item.reject(error);
+    }
+    queue.shift();
   }
-  return queue.splice(0, count);
+  return batch;
 }
