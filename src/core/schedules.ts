@@ -10,7 +10,7 @@ import { Cron } from 'croner';
 import type { Problem } from './errors.ts';
 
 export const OVERLAPS = ['skip', 'queue', 'allow'] as const;
-/** When the run before is not over: no run for this time, one as soon as it is over, or one at once. */
+/** While any of its runs is not over: no run for this time, one as soon as they are, or one at once. */
 export type Overlap = (typeof OVERLAPS)[number];
 
 export const CATCH_UPS = ['one', 'none', 'all'] as const;

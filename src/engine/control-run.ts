@@ -5,6 +5,7 @@ import type { Command } from '../core/commands.ts';
 import { AppError } from '../core/errors.ts';
 import type { Actor, Cancellation, RunState, RunStatus } from '../core/run.ts';
 import { findDefinition } from '../store/definitions.ts';
+import { recallFire } from '../store/schedule-fires.ts';
 import { changeRunOnce } from './change-once.ts';
 import { checkOwner } from './check-owner.ts';
 import type { Engine } from './engine.ts';
@@ -56,6 +57,7 @@ export async function releaseRun(engine: Engine, request: ControlRequest): Promi
  */
 export async function retryRun(engine: Engine, request: ControlRequest): Promise<Controlled> {
   const { status } = await control(engine, 'retry', request);
+  await recallFire(engine.db, request.runId);
   offerQueued(engine, request.runId);
   return { runId: request.runId, status };
 }

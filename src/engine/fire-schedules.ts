@@ -10,9 +10,11 @@ import {
   type ClaimedSchedule,
   claimDueSchedules,
   findNextLook,
-  type LastFire,
+  findOpenFires,
+  originOfFire,
   settleSchedule,
-} from '../store/schedules.ts';
+} from '../store/schedule-fires.ts';
+import type { LastFire } from '../store/schedules.ts';
 import { DueTimer } from './due-timer.ts';
 import type { Engine } from './engine.ts';
 import { settleWithin } from './patience.ts';
@@ -28,16 +30,21 @@ const LEAVE_MS = 2_000;
 export async function fireSchedules(engine: Engine, { leaseMs = engine.leaseMs } = {}): Promise<void> {
   for (let isFull = true; isFull; ) {
     const claimed = await claimDueSchedules(engine.db, { limit: BATCH, leaseMs });
-    await Promise.all(claimed.map((schedule) => fireSchedule(engine, schedule)));
+    const asking = claimed.filter(({ overlap }) => overlap !== 'allow');
+    const open = await findOpenFires(engine.db, asking);
+    await Promise.all(claimed.map((schedule) => fireSchedule(engine, schedule, open.get(schedule.id) ?? null)));
     isFull = claimed.length === BATCH;
   }
 }
 
-/** Never throws: what could not be done is done again when the lease is over. */
-async function fireSchedule(engine: Engine, schedule: ClaimedSchedule): Promise<void> {
+/**
+ * `openAt`: the earliest time whose run is not over. Never throws: what could not be done is done again when the lease is
+ * over.
+ */
+async function fireSchedule(engine: Engine, schedule: ClaimedSchedule, openAt: number | null): Promise<void> {
   try {
-    const { plannedAt: now, isRunning } = schedule;
-    const { start, waiting, nextAt, last } = decideFires(schedule, schedule, { now, isRunning });
+    const { plannedAt: now } = schedule;
+    const { start, waiting, nextAt, last } = decideFires(schedule, schedule, { now, isRunning: openAt !== null });
     const started = await startRuns(engine, schedule, start);
     reach('schedule.after_fire');
     const isTold = last === null || last.outcome === 'started' || started.last?.outcome === 'failed';
@@ -45,6 +52,7 @@ async function fireSchedule(engine: Engine, schedule: ClaimedSchedule): Promise<
       nextAt,
       waiting,
       lookAt: findLook({ nextAt, waiting }, now),
+      openSince: findOpenSince(schedule, openAt),
       last: isTold ? started.last : { ...last, error: null },
       runId: started.runId,
     });
@@ -58,6 +66,13 @@ function findLook({ nextAt, waiting: [first] }: ScheduleState, now: number): num
   if (first === undefined) return nextAt;
   const again = now + Math.min(LATEST_MS, Math.max(SOONEST_MS, (now - first) / 10));
   return nextAt === null ? again : Math.min(nextAt, again);
+}
+
+/** All its runs for times before this are over: those are looked at no more. */
+function findOpenSince({ overlap, openSince, waiting, nextAt }: ClaimedSchedule, openAt: number | null): number | null {
+  if (overlap === 'allow') return openSince;
+  const times = [openAt, waiting[0] ?? null, nextAt].filter((at) => at !== null);
+  return times.length === 0 ? openSince : Math.min(...times);
 }
 
 /** Starts a run for each of the times, and answers what became of the last; throws when Postgres is away. */
@@ -89,18 +104,21 @@ function startAt(engine: Engine, schedule: ClaimedSchedule, at: number): Promise
     version,
     input,
     trigger: 'schedule',
-    origin: `schedule:${id}:${time}`,
+    origin: originOfFire(id, at),
   });
 }
 
 /** What is shown of a start that was refused; what nobody foresaw is in the log only. */
-function explain({ log }: Engine, { id }: ClaimedSchedule, error: unknown): { code: string; message: string } {
+function explain({ log }: Engine, schedule: ClaimedSchedule, error: unknown): { code: string; message: string } {
+  const { id: scheduleId, workspaceId } = schedule;
   if (error instanceof AppError) {
+    const { code } = error;
     const [problem] = error.details;
-    const more = problem === undefined ? '' : `: ${problem.pointer} ${problem.message}`;
-    return { code: error.code, message: `${error.message}${more}` };
+    const message = problem === undefined ? error.message : `${error.message}: ${problem.pointer} ${problem.message}`;
+    log.warn({ scheduleId, workspaceId, code, error: message }, 'a schedule could not start its run');
+    return { code, message };
   }
-  log.error({ scheduleId: id, error }, 'a schedule could not start its run');
+  log.error({ scheduleId, workspaceId, error }, 'a schedule could not start its run');
   return { code: 'internal', message: 'the run could not be started; the log of the worker says why' };
 }
 

@@ -6,6 +6,7 @@ import { AppError } from '../core/errors.ts';
 import type { Actor, RunState } from '../core/run.ts';
 import type { Connection } from '../store/db.ts';
 import { findPastRun } from '../store/past-runs.ts';
+import { recallFire } from '../store/schedule-fires.ts';
 import { changeRunOnce } from './change-once.ts';
 import type { Engine } from './engine.ts';
 import { foldHistory, listSnapshots, type PastRun, type SnapshotPage } from './fold-history.ts';
@@ -34,7 +35,9 @@ export async function rollbackRun(engine: Engine, request: RollbackRequest): Pro
     if (!found) throw new AppError('not_found', 'the run has no such snapshot, or it was undone by a rollback');
     return { type: 'rollback', ...found, ...(reason === undefined ? {} : { reason }) };
   };
-  return changeRunOnce(engine, runId, makeCommand, { actor, idempotencyId });
+  const state = await changeRunOnce(engine, runId, makeCommand, { actor, idempotencyId });
+  await recallFire(engine.db, runId);
+  return state;
 }
 
 /** Whose snapshots are wanted, and which. */

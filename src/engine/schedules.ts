@@ -4,9 +4,9 @@
 import { v7 as newId } from 'uuid';
 import { AppError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
-import type { Actor } from '../core/run.ts';
 import { findPatternProblems, nextAfter, type ScheduleRule } from '../core/schedules.ts';
 import { recordChange } from '../store/audit.ts';
+import { findRunByOrigin } from '../store/runs.ts';
 import {
   deleteSchedule,
   findSchedule,
@@ -17,10 +17,10 @@ import {
 } from '../store/schedules.ts';
 import { checkStartable } from './check-startable.ts';
 import type { Engine } from './engine.ts';
+import { type OnceRequest, recordOnce } from './record-once.ts';
 import { startRun } from './start-run.ts';
 
-export interface ScheduleRequest {
-  actor: Actor;
+export interface ScheduleRequest extends OnceRequest {
   podId: string;
   id: string;
 }
@@ -43,18 +43,33 @@ export type ScheduleChangeRequest = Partial<Omit<NewScheduleRequest, 'workflowId
 const MAX_TRIES = 100;
 
 /**
- * `id`: of the request, where it may be made again. Throws `invalid_request`, `workflow_not_found`, `version_not_found`,
- * `workflow_archived`, `invalid_input`, and `conflict` when the workspace has as many schedules as it may.
+ * Throws `invalid_request`, `workflow_not_found`, `version_not_found`, `workflow_archived`, `invalid_input`, and `conflict` when
+ * the workspace has as many schedules as it may.
  */
-export async function createSchedule(
+export function createSchedule(
   engine: Engine,
-  {
-    actor,
-    podId,
-    request,
-    id = newId(),
-  }: Omit<ScheduleRequest, 'id'> & { request: NewScheduleRequest; id?: string | undefined },
+  { request, ...owner }: Omit<ScheduleRequest, 'id'> & { request: NewScheduleRequest },
 ): Promise<ScheduleRow> {
+  const named = { ...owner, id: owner.idempotencyId ?? newId() };
+  return recordOnce(engine, named, {
+    async change() {
+      const done = await insertNew(engine, named, request);
+      if (done === 'full')
+        throw new AppError(
+          'conflict',
+          `the workspace has ${MAX_SCHEDULES} schedules, the most there may be; delete one first`,
+        );
+      return getSchedule(engine, named);
+    },
+    again: () => getSchedule(engine, named),
+  });
+}
+
+async function insertNew(
+  engine: Engine,
+  { actor, podId, id, idempotencyId: commandId }: ScheduleRequest,
+  request: NewScheduleRequest,
+): Promise<'inserted' | 'exists' | 'full'> {
   const { workspaceId, userId } = actor;
   const { workflowId, name, input = {}, version = 'latest', enabled = true } = request;
   const rule = readRule(request);
@@ -62,68 +77,86 @@ export async function createSchedule(
   const definition = await checkStartable(engine, { actor, workflow: workflowId, podId, version, input });
   const nextAt = enabled ? nextAfter(rule, engine.clock.now()) : null;
   const owned = { id, workspaceId, podId, definitionId: definition.id, createdBy: userId };
-  const done = await recordChange(engine.db, actor, {
+  return recordChange(engine.db, actor, {
     change: (db) => insertSchedule(db, { ...owned, ...rule, name, input, version, enabled, nextAt }),
     tell: (done) =>
       done === 'inserted'
         ? { action: 'schedule.created', id, name, detail: { workflow: definition.key, ...rule } }
         : null,
+    commandId,
   });
-  if (done === 'full')
-    throw new AppError(
-      'conflict',
-      `the workspace has ${MAX_SCHEDULES} schedules, the most there may be; delete one first`,
-    );
-  return getSchedule(engine, { actor, podId, id });
 }
 
 /**
  * Changes what is given. Another pattern, and being enabled again, count from now on: what was due before is forgotten.
  * Throws `not_found`, `conflict`, and what making one throws.
  */
-export async function changeSchedule(
+export function changeSchedule(
   engine: Engine,
   request: ScheduleRequest,
   change: ScheduleChangeRequest,
 ): Promise<ScheduleRow> {
-  for (let tried = 0; tried < MAX_TRIES; tried += 1) {
-    const row = await getSchedule(engine, request);
-    const next = { ...row, ...change };
-    checkPattern(engine, next);
-    if (change.input !== undefined || change.version !== undefined)
-      await checkStartable(engine, {
-        ...request,
-        workflow: row.definitionId,
-        version: next.version,
-        input: next.input,
-      });
-    const restart = isRestart(row, next) ? { nextAt: next.enabled ? nextAfter(next, engine.clock.now()) : null } : null;
-    const changed = await recordChange(engine.db, request.actor, {
-      change: (db) => updateSchedule(db, row, { ...next, restart }),
-      tell: (changed) =>
-        changed && { action: 'schedule.updated', id: row.id, name: changed.name, detail: withoutInput(change) },
-    });
-    if (changed !== null) return changed;
-  }
-  throw new AppError('conflict', 'the schedule is being changed by many at once; try again');
+  return recordOnce(engine, request, {
+    async change() {
+      for (let tried = 0; tried < MAX_TRIES; tried += 1) {
+        const changed = await tryChange(engine, request, change);
+        if (changed !== null) return changed;
+      }
+      throw new AppError('conflict', 'the schedule is being changed by many at once; try again');
+    },
+    again: () => getSchedule(engine, request),
+  });
+}
+
+/** Null when it was changed, or fired, since it was read. */
+async function tryChange(
+  engine: Engine,
+  request: ScheduleRequest,
+  change: ScheduleChangeRequest,
+): Promise<ScheduleRow | null> {
+  const { actor, podId, idempotencyId: commandId } = request;
+  const row = await getSchedule(engine, request);
+  const next = { ...row, ...change };
+  checkPattern(engine, next);
+  const { definitionId: workflow, version, input } = next;
+  if (change.input !== undefined || change.version !== undefined)
+    await checkStartable(engine, { actor, podId, workflow, version, input });
+  const restart = isRestart(row, next) ? { nextAt: next.enabled ? nextAfter(next, engine.clock.now()) : null } : null;
+  return recordChange(engine.db, actor, {
+    change: (db) => updateSchedule(db, row, { ...next, restart }),
+    tell: (changed) =>
+      changed && { action: 'schedule.updated', id: row.id, name: changed.name, detail: withoutInput(change) },
+    commandId,
+  });
 }
 
 /** Runs that it has started go on. Throws `not_found`. */
-export async function endSchedule(engine: Engine, { actor, podId, id }: ScheduleRequest): Promise<void> {
-  const ended = await recordChange(engine.db, actor, {
-    change: (db) => deleteSchedule(db, { workspaceId: actor.workspaceId, podId, id }),
-    tell: (ended) => ended && { action: 'schedule.deleted', id, name: ended.name },
+export function endSchedule(engine: Engine, request: ScheduleRequest): Promise<void> {
+  const { actor, podId, id, idempotencyId: commandId } = request;
+  return recordOnce(engine, request, {
+    async change() {
+      const ended = await recordChange(engine.db, actor, {
+        change: (db) => deleteSchedule(db, { workspaceId: actor.workspaceId, podId, id }),
+        tell: (ended) => ended && { action: 'schedule.deleted', id, name: ended.name },
+        commandId,
+      });
+      if (ended === null) throw scheduleNotFound();
+    },
+    again: () => {},
   });
-  if (ended === null) throw scheduleNotFound();
 }
 
-/** Starts a run now, in the caller's name, whether it is enabled or not; its times and its overlap policy know nothing of it. */
-export async function runSchedule(
-  engine: Engine,
-  { origin, ...request }: ScheduleRequest & { origin?: string },
-): Promise<{ runId: string }> {
+/**
+ * Starts a run now, in the caller's name, whether it is enabled or not; its times and its overlap policy know nothing of it.
+ * Throws `not_found`, and what starting throws.
+ */
+export async function runSchedule(engine: Engine, request: ScheduleRequest): Promise<{ runId: string }> {
+  const { actor, idempotencyId } = request;
+  const origin = idempotencyId === undefined ? undefined : `idempotency:${idempotencyId}`;
+  // Asked for again, it is answered although the schedule may be gone by now.
+  const before = origin === undefined ? null : await findRunByOrigin(engine.db.pool, actor.workspaceId, origin);
+  if (before !== null) return { runId: before };
   const { definitionId, version, input } = await getSchedule(engine, request);
-  const { actor } = request;
   const named = origin === undefined ? {} : { origin };
   return startRun(engine, { actor, workflow: definitionId, version, input, trigger: 'manual', ...named });
 }

@@ -17,13 +17,16 @@ const TOLERANCE_MS = 300_000;
 const SECONDS = /^\d{1,12}$/;
 const HEX_HMAC = /^sha256=([0-9a-f]{64})$/i;
 
-/** By `webhook-signature` where that is there, else by `x-webhook-signature: sha256=<hex>`; without either: no. */
+/**
+ * By `webhook-signature` where that is there, else by `sha256=<hex>` in `x-webhook-signature`, or where GitHub and its like
+ * send that; without any: no.
+ */
 export function isSignedWith(secret: string, { body, header }: SignedMessage, now: number): boolean {
   const timestamp = header('webhook-timestamp');
   // Also where it is not signed along: a message that says itself that it is old is none to take.
   if (timestamp !== '' && !isRecent(timestamp, now)) return false;
   if (header('webhook-signature') !== '') return isStandard(secret, { body, header });
-  const [, hex] = HEX_HMAC.exec(header('x-webhook-signature')) ?? [];
+  const [, hex] = HEX_HMAC.exec(header('x-webhook-signature') || header('x-hub-signature-256')) ?? [];
   if (hex === undefined) return false;
   // The secret as the text it is, as senders without the specification take it.
   const expected = createHmac('sha256', secret).update(body).digest();

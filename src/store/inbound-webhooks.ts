@@ -4,6 +4,10 @@
 import type { Page } from './access-api-keys.ts';
 import type { Connection } from './db.ts';
 
+export const DEDUPES = ['id', 'body'] as const;
+/** What makes two messages one: what their sender calls them, or what they say. */
+export type Dedupe = (typeof DEDUPES)[number];
+
 /** Times are epoch milliseconds. */
 export interface InboundWebhookRow {
   id: string;
@@ -16,6 +20,7 @@ export interface InboundWebhookRow {
   enabled: boolean;
   /** Takes whatever comes, signed or not. */
   isPublic: boolean;
+  dedupe: Dedupe;
   createdBy: string;
   createdAt: number;
   updatedAt: number;
@@ -38,7 +43,7 @@ export const MAX_INBOUND_WEBHOOKS = 1_000;
 const MAX_SECRETS = 5;
 
 const COLUMNS = `id, workspace_id AS "workspaceId", pod_id AS "podId", definition_id AS "definitionId", version, name, enabled,
-  is_public AS "isPublic", created_by AS "createdBy", floor(extract(epoch FROM created_at) * 1000)::bigint AS "createdAt",
+  is_public AS "isPublic", dedupe, created_by AS "createdBy", floor(extract(epoch FROM created_at) * 1000)::bigint AS "createdAt",
   floor(extract(epoch FROM updated_at) * 1000)::bigint AS "updatedAt"`;
 
 /** Newest first. */
@@ -103,9 +108,20 @@ export async function insertInboundWebhook(
   if (rows[0]!.isThere) return 'exists';
   if (rows[0]!.count >= MAX_INBOUND_WEBHOOKS) return 'full';
   await db.pool.query(
-    `INSERT INTO inbound_webhooks (id, workspace_id, pod_id, definition_id, version, name, enabled, is_public, created_by)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-    [id, workspaceId, row.podId, row.definitionId, row.version, row.name, row.enabled, row.isPublic, row.createdBy],
+    `INSERT INTO inbound_webhooks (id, workspace_id, pod_id, definition_id, version, name, enabled, is_public, dedupe, created_by)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    [
+      id,
+      workspaceId,
+      row.podId,
+      row.definitionId,
+      row.version,
+      row.name,
+      row.enabled,
+      row.isPublic,
+      row.dedupe,
+      row.createdBy,
+    ],
   );
   if (secret !== null) await insertSecret(db, id, secret);
   return 'inserted';
@@ -115,14 +131,15 @@ export async function insertInboundWebhook(
 export async function updateInboundWebhook(
   { pool }: Connection,
   { workspaceId, podId, id }: InboundWebhookRef,
-  { name, enabled, version }: { name?: string; enabled?: boolean; version?: string },
+  { name, enabled, version, dedupe }: { name?: string; enabled?: boolean; version?: string; dedupe?: Dedupe },
 ): Promise<InboundWebhookRow | null> {
   const { rows } = await pool.query<InboundWebhookRow>(
     `UPDATE inbound_webhooks
-        SET name = coalesce($4, name), enabled = coalesce($5, enabled), version = coalesce($6, version), updated_at = now()
+        SET name = coalesce($4, name), enabled = coalesce($5, enabled), version = coalesce($6, version),
+            dedupe = coalesce($7, dedupe), updated_at = now()
       WHERE workspace_id = $1 AND pod_id = $2 AND id = $3
       RETURNING ${COLUMNS}`,
-    [workspaceId, podId, id, name ?? null, enabled ?? null, version ?? null],
+    [workspaceId, podId, id, name ?? null, enabled ?? null, version ?? null, dedupe ?? null],
   );
   return rows[0] ?? null;
 }

@@ -1,5 +1,4 @@
-// Schedules as stored: what people made of them, and the row that says when somebody has to look (`look_at`). What a look
-// decides is core/schedules.ts; here it is claimed by one process, and recorded where nothing has changed since.
+// Schedules as stored: what people make of them, and what is shown. What becomes of their times is schedule-fires.ts.
 
 import type { JsonObject } from '../core/json.ts';
 import type { FireOutcome, ScheduleRule } from '../core/schedules.ts';
@@ -37,14 +36,6 @@ export interface LastFire {
   error: { code: string; message: string } | null;
 }
 
-/** A schedule that this process may decide about, until its lease ends. */
-export interface ClaimedSchedule extends ScheduleRow {
-  /** What the decision is made for: kept from an earlier claim whose process did not carry it out. */
-  plannedAt: number;
-  /** Whether the run that it started last is not over. */
-  isRunning: boolean;
-}
-
 /** Also how many a list could ever have to show. */
 export const MAX_SCHEDULES = 1_000;
 
@@ -56,13 +47,14 @@ const SUMMARY = `s.id, s.workspace_id AS "workspaceId", s.pod_id AS "podId", s.d
        THEN jsonb_build_object('at', ${epochMs('s.last_at')}, 'outcome', s.last_outcome, 'error', s.last_error) END AS last,
   s.last_run_id AS "lastRunId", s.created_by AS "createdBy", ${epochMs('s.created_at')} AS "createdAt",
   ${epochMs('s.updated_at')} AS "updatedAt"`;
-const COLUMNS = `${SUMMARY}, s.input`;
+/** Of `schedules s`. */
+export const SCHEDULE_COLUMNS = `${SUMMARY}, s.input`;
 
-function epochMs(value: string): string {
+export function epochMs(value: string): string {
   return `floor(extract(epoch FROM ${value}) * 1000)::float8`;
 }
 
-function timeOf(parameter: string): string {
+export function timeOf(parameter: string): string {
   return `to_timestamp(${parameter}::float8 / 1000)`;
 }
 
@@ -90,7 +82,7 @@ export async function findSchedule(
   { workspaceId, podId, id }: ScheduleRef,
 ): Promise<ScheduleRow | null> {
   const { rows } = await pool.query<ScheduleRow>(
-    `SELECT ${COLUMNS} FROM schedules s WHERE s.workspace_id = $1 AND s.pod_id = $2 AND s.id = $3`,
+    `SELECT ${SCHEDULE_COLUMNS} FROM schedules s WHERE s.workspace_id = $1 AND s.pod_id = $2 AND s.id = $3`,
     [workspaceId, podId, id],
   );
   return rows[0] ?? null;
@@ -162,7 +154,7 @@ export async function updateSchedule(
             planned_at = CASE WHEN $11::boolean THEN NULL ELSE planned_at END,
             waiting = CASE WHEN $11::boolean THEN '{}' ELSE waiting END
       WHERE id = $1 AND revision = $2
-      RETURNING ${COLUMNS}`,
+      RETURNING ${SCHEDULE_COLUMNS}`,
     [
       id,
       revision,
@@ -191,78 +183,4 @@ export async function deleteSchedule(
     [workspaceId, podId, id],
   );
   return rows[0] ?? null;
-}
-
-/**
- * Takes schedules that somebody has to look at, the longest due first; nobody else takes them for `leaseMs`. Who takes one
- * again decides for the same moment, so it does not matter which of the two is the one to record it.
- */
-export async function claimDueSchedules(
-  { pool }: Connection,
-  { limit, leaseMs }: { limit: number; leaseMs: number },
-): Promise<ClaimedSchedule[]> {
-  const { rows } = await pool.query<ClaimedSchedule>({
-    name: 'claim-due-schedules',
-    text: `WITH due AS (
-             SELECT id FROM schedules WHERE look_at <= now() ORDER BY look_at LIMIT $1 FOR UPDATE SKIP LOCKED
-           )
-           UPDATE schedules s
-              SET look_at = now() + $2 * interval '1 millisecond', planned_at = coalesce(s.planned_at, now())
-             FROM due WHERE s.id = due.id
-           RETURNING ${COLUMNS}, ${epochMs('s.planned_at')} AS "plannedAt",
-                     EXISTS (SELECT FROM runs r WHERE r.id = s.last_run_id AND r.finished_at IS NULL) AS "isRunning"`,
-    values: [limit, leaseMs],
-  });
-  return rows;
-}
-
-export interface SettledSchedule {
-  nextAt: number | null;
-  waiting: readonly number[];
-  lookAt: number | null;
-  /** Null: nothing became of any time. */
-  last: LastFire | null;
-  /** Null: no run was started. */
-  runId: string | null;
-}
-
-/** Records what has become of a claim; false when the schedule has moved on, and nothing was recorded. */
-export async function settleSchedule(
-  { pool }: Connection,
-  { id, revision }: Pick<ScheduleRow, 'id' | 'revision'>,
-  { nextAt, waiting, lookAt, last, runId }: SettledSchedule,
-): Promise<boolean> {
-  const { rowCount } = await pool.query({
-    name: 'settle-schedule',
-    text: `UPDATE schedules
-              SET planned_at = NULL, revision = revision + 1, next_at = ${timeOf('$3')}, look_at = ${timeOf('$4')},
-                  waiting = ARRAY(SELECT ${timeOf('w')} FROM unnest($5::float8[]) AS w),
-                  last_at = coalesce(${timeOf('$6')}, last_at),
-                  last_outcome = CASE WHEN $6::float8 IS NULL THEN last_outcome ELSE $7::text END,
-                  last_error = CASE WHEN $6::float8 IS NULL THEN last_error ELSE $8::jsonb END,
-                  last_run_id = coalesce($9, last_run_id)
-            WHERE id = $1 AND revision = $2`,
-    values: [
-      id,
-      revision,
-      nextAt,
-      lookAt,
-      waiting,
-      last?.at ?? null,
-      last?.outcome ?? null,
-      last?.error == null ? null : JSON.stringify(last.error),
-      runId,
-    ],
-  });
-  return rowCount === 1;
-}
-
-/** In how many milliseconds somebody has to look at a schedule, by the database's clock; null: at none. */
-export async function findNextLook({ pool }: Connection): Promise<number | null> {
-  const { rows } = await pool.query<{ inMs: number }>({
-    name: 'find-next-look',
-    text: `SELECT (extract(epoch FROM look_at - clock_timestamp()) * 1000)::float8 AS "inMs"
-             FROM schedules WHERE look_at IS NOT NULL ORDER BY look_at LIMIT 1`,
-  });
-  return rows[0]?.inMs ?? null;
 }

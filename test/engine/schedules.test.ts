@@ -1,10 +1,17 @@
 // Schedules over a real database: due times that several engines race for, what they do after outages and while runs are not
 // over, and what is recorded when a run cannot be started.
 
+import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { archiveDefinition, unarchiveDefinition } from '../../src/engine/archive-definition.ts';
+import {
+  archiveDefinition,
+  deleteArchivedDefinition,
+  unarchiveDefinition,
+} from '../../src/engine/archive-definition.ts';
+import { retryRun, terminateRun } from '../../src/engine/control-run.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { fireSchedules } from '../../src/engine/fire-schedules.ts';
+import { purgeWorkflows } from '../../src/engine/purge-workflows.ts';
 import {
   changeSchedule,
   createSchedule,
@@ -12,9 +19,10 @@ import {
   type NewScheduleRequest,
   runSchedule,
 } from '../../src/engine/schedules.ts';
+import { updateDefinition } from '../../src/engine/update-definition.ts';
 import { armFailpoints } from '../../src/failpoints.ts';
 import { findSchedule, type ScheduleRow } from '../../src/store/schedules.ts';
-import { ask, tool } from '../support/steps.ts';
+import { ask } from '../support/steps.ts';
 import { createWorld, openEngine, type World } from '../support/world.ts';
 
 const MINUTE = 60_000;
@@ -60,6 +68,8 @@ describe('schedules', () => {
   /** Fires in the first ten minutes of the hour before last, and not again for a year. */
   const past = new Date(Math.floor(Date.now() / HOUR) * HOUR - 2 * HOUR);
   const TEN_TIMES = `0-9 ${past.getUTCHours()} ${past.getUTCDate()} ${past.getUTCMonth() + 1} *`;
+  /** Fires half a year from now, and at the one time that a test announces. */
+  const ONE_TIME = `0 0 1 ${((past.getUTCMonth() + 6) % 12) + 1} *`;
   const timeOf = (minute: number) => past.getTime() + minute * MINUTE;
   const originOf = ({ id }: { id: string }, minute: number) =>
     `schedule:${id}:${new Date(timeOf(minute)).toISOString()}`;
@@ -131,7 +141,8 @@ describe('schedules', () => {
   });
 
   it('starts the same run when its process stopped between start and record, however much later it goes on', async () => {
-    const schedule = await make({ catchUp: 'one' }, 3);
+    // Its own run, which is not over then, is none that it would have to wait for.
+    const schedule = await make({ workflowId: asking, catchUp: 'one', overlap: 'skip' }, 3);
     armFailpoints([{ name: 'schedule.after_fire', action: 'throw', ms: 0, nth: 1 }]);
     await fireSchedules(engine, { leaseMs: 0 });
     const started = await runsOf(schedule);
@@ -160,18 +171,54 @@ describe('schedules', () => {
     );
   });
 
+  /** Its time of this minute has come, and no other. */
+  async function fireAt(schedule: ScheduleRow, minute: number): Promise<ScheduleRow> {
+    await rewind(schedule, minute);
+    await fireSchedules(engine);
+    return see(schedule);
+  }
+
   it('skips a time while the run before is not over, and goes on after it', async () => {
-    const schedule = await make({ workflowId: asking, overlap: 'skip' }, 8);
+    const schedule = await make({ workflowId: asking, overlap: 'skip', cronExpression: ONE_TIME }, 1);
     await fireSchedules(engine);
-    await rewind(schedule, 9);
-    await fireSchedules(engine);
+    const skipped = await fireAt(schedule, 2);
     const [run, ...others] = await runsOf(schedule);
     expect([run!.status, others]).to.deep.equal(['waiting', []]);
-    expect((await see(schedule)).last).to.deep.equal({ at: timeOf(9), outcome: 'skipped', error: null });
+    expect(skipped.last).to.deep.equal({ at: timeOf(2), outcome: 'skipped', error: null });
     await answer(run!.id);
-    await rewind(schedule, 9);
+    expect((await fireAt(schedule, 3)).last?.outcome).to.equal('started');
+  });
+
+  it('looks at all its runs that are not over, not only at the last, whoever looks (F-47)', async () => {
+    const schedule = await make({ workflowId: asking, overlap: 'allow', cronExpression: ONE_TIME }, 1);
     await fireSchedules(engine);
-    expect((await see(schedule)).last?.outcome).to.equal('started');
+    for (const minute of [2, 3]) await fireAt(schedule, minute);
+    const [first, second, third] = await runsOf(schedule);
+    await answer(second!.id);
+    await answer(third!.id);
+    await changeSchedule(engine, refOf(schedule), { overlap: 'skip' });
+    const { close, engine: another } = await openEngine(world.environment);
+    await rewind(schedule, 4);
+    await Promise.all([engine, another].map((one) => fireSchedules(one, { leaseMs: 0 })));
+    expect((await see(schedule)).last).to.deep.equal({ at: timeOf(4), outcome: 'skipped', error: null });
+    await close();
+    await answer(first!.id);
+    expect((await fireAt(schedule, 5)).last?.outcome).to.equal('started');
+    expect(await runsOf(schedule)).to.have.length(4);
+  });
+
+  it('sees a run again that was over and is retried', async () => {
+    const schedule = await make({ workflowId: asking, overlap: 'skip', cronExpression: ONE_TIME }, 1);
+    await fireSchedules(engine);
+    const [old] = await runsOf(schedule);
+    const named = { actor: world.actor, runId: old!.id };
+    await terminateRun(engine, named);
+    const { lastRunId } = await fireAt(schedule, 2);
+    await answer(lastRunId!);
+    await retryRun(engine, named);
+    expect((await fireAt(schedule, 3)).last?.outcome).to.equal('skipped');
+    await terminateRun(engine, named);
+    expect((await fireAt(schedule, 4)).last?.outcome).to.equal('started');
   });
 
   it('lets times wait for the run before them, and starts them one after the other', async () => {
@@ -216,11 +263,29 @@ describe('schedules', () => {
   });
 
   it('says what of its input the workflow does not take any more', async () => {
-    const workflow = await world.define({ name: 'Strict', steps: [tool('a', 'noop')] });
-    const schedule = await make({ workflowId: workflow, input: { a: 1 } }, 9);
-    await world.db.pool.query('UPDATE schedules SET version = $2 WHERE id = $1', [schedule.id, '7']);
+    const workflow = await world.define({ name: 'Strict', steps: [{ id: 'end', type: 'end-flow' }] });
+    const schedule = await make({ workflowId: workflow, input: { days: 'seven' } }, 9);
+    const changes = { payload: { days: { type: 'integer' } } };
+    await updateDefinition(engine, { actor: world.actor, workflow, changes });
     await fireSchedules(engine);
-    expect((await see(schedule)).last!.error!.code).to.equal('version_not_found');
+    const { last, nextAt } = await see(schedule);
+    expect([last!.error!.code, nextAt! > Date.now()]).to.deep.equal(['invalid_input', true]);
+    expect(last!.error!.message).to.match(/^The input does not fit the workflow: \/days /);
+  });
+
+  it('says that its workflow is deleted, until it goes with it', async () => {
+    const workflow = await world.define({ name: 'Gone', steps: [{ id: 'end', type: 'end-flow' }] });
+    const schedule = await make({ workflowId: workflow }, 9);
+    await archiveDefinition(engine, { actor: world.actor, workflow });
+    await deleteArchivedDefinition(engine, { actor: world.actor, workflow });
+    await fireSchedules(engine);
+    const { last, nextAt } = await see(schedule);
+    expect([last!.error!.code, nextAt! > Date.now()]).to.deep.equal(['workflow_not_found', true]);
+    await world.db.pool.query(`UPDATE definitions SET deleted_at = deleted_at - interval '2 hours' WHERE id = $1`, [
+      workflow,
+    ]);
+    await purgeWorkflows(engine);
+    expect(await see(schedule)).to.equal(null);
   });
 
   it('starts nothing while it is paused, and counts from now on when it is enabled again', async () => {
@@ -234,6 +299,16 @@ describe('schedules', () => {
     expect(resumed.nextAt).to.be.greaterThan(Date.now());
     await fireSchedules(engine);
     expect(await runsOf(schedule)).to.have.length(1);
+  });
+
+  it('forgets what an outage has left due when its pattern is changed, and decides about it by a policy that is', async () => {
+    const [moved, other] = [await make({ catchUp: 'all' }), await make({ catchUp: 'all', overlap: 'allow' })];
+    const { nextAt } = await changeSchedule(engine, refOf(moved), { cronExpression: ONE_TIME });
+    await changeSchedule(engine, refOf(other), { catchUp: 'one' });
+    await fireSchedules(engine);
+    expect(await see(moved)).to.deep.include({ nextAt, last: null });
+    expect(await runsOf(moved)).to.deep.equal([]);
+    expect((await runsOf(other)).map(({ origin }) => origin)).to.deep.equal([originOf(other, 9)]);
   });
 
   it('keeps its time through a change of its name or input, and takes a new one with another pattern', async () => {
@@ -256,7 +331,7 @@ describe('schedules', () => {
 
   it('runs now as often as it is asked, beside its times', async () => {
     const schedule = await make({ workflowId: asking, input: { n: 1 }, enabled: false });
-    const request = { ...refOf(schedule), origin: 'idempotency:once' };
+    const request = { ...refOf(schedule), idempotencyId: randomUUID() };
     const [one, again] = [await runSchedule(engine, request), await runSchedule(engine, request)];
     expect(again).to.deep.equal(one);
     const { rows } = await world.db.pool.query('SELECT trigger, input FROM runs WHERE id = $1', [one.runId]);

@@ -191,6 +191,36 @@ describe('an inbound webhook', () => {
     expect((await send(id, twice)).body).to.deep.equal((await send(id, twice)).body);
   });
 
+  it('starts one run for a body, whatever it is called and whenever it comes, where its owners say so (S-80)', async () => {
+    const { id, secret } = await make({ dedupe: 'body' });
+    const first = await send(id, plain(secret));
+    for (const headers of [
+      plain(secret),
+      { ...plain(secret), 'webhook-id': 'a-copy' },
+      { ...plain(secret), 'webhook-id': 'another-copy' },
+      standard(secret),
+    ])
+      expect((await send(id, headers)).body).to.deep.equal(first.body);
+    const other = '{"order": 8}';
+    expect((await send(id, plain(secret, other), other)).body.id).to.not.equal(first.body.id);
+    const changed = await ask(`/${id}`, { method: 'PATCH', body: { dedupe: 'id' } });
+    expect(changed.body.dedupe).to.equal('id');
+    const copy = await send(id, { ...plain(secret), 'webhook-id': 'a-copy' });
+    expect(copy.body.id).to.not.equal(first.body.id);
+  });
+
+  it('takes what GitHub sends, a redelivery as the same message', async () => {
+    const { id } = await make({ secret: TEXT_SECRET });
+    const signature = plain(TEXT_SECRET)['x-webhook-signature'];
+    const headers = (delivery: string) => ({ 'x-hub-signature-256': signature, 'x-github-delivery': delivery });
+    const first = await send(id, headers('72d3162e-cc78-11e3-81ab-4c9367dc0958'));
+    expect(first.status).to.equal(201);
+    expect((await send(id, headers('72d3162e-cc78-11e3-81ab-4c9367dc0958'))).body).to.deep.equal(first.body);
+    expect((await send(id, headers('another'))).body.id).to.not.equal(first.body.id);
+    await expectRefused(send(id, { 'x-hub-signature': signature }), 'the header of the older algorithm');
+    await expectRefused(send(id, headers('changed'), `${BODY} `), 'another body');
+  });
+
   it('changes its secret: both count for a while, then the old one does not (S-82)', async () => {
     const { id, secret } = await make();
     const rotated = await ask(`/${id}/rotate`, { body: {} });
@@ -330,7 +360,7 @@ describe('a flood of messages', () => {
   let hooks: Hook[];
   before(async () => {
     holdpoint = await startHoldpoint({
-      settings: { secretKeys: [Buffer.alloc(32, 1)], rateLimitStarts: 5, rateLimitFailures: 5 },
+      settings: { secretKeys: [Buffer.alloc(32, 1)], rateLimitStarts: 5, rateLimitFailures: 5, redisUrl: null },
     });
     const workflow = await holdpoint.define({
       name: 'Order',

@@ -3,7 +3,7 @@
 
 import type { JsonObject } from '../../core/json.ts';
 import { CATCH_UPS, OVERLAPS } from '../../core/schedules.ts';
-import type { InboundWebhookRow } from '../../store/inbound-webhooks.ts';
+import { DEDUPES, type InboundWebhookRow } from '../../store/inbound-webhooks.ts';
 import type { ScheduleRow, ScheduleSummary } from '../../store/schedules.ts';
 import { boolean, json, listOf, namedObject, oneOf, orNull, text, time, uuid } from '../json-schema.ts';
 import { presentTime } from '../times.ts';
@@ -13,7 +13,7 @@ const lastFire = namedObject('ScheduleFire', {
   outcome: {
     ...oneOf('started', 'waiting', 'skipped', 'missed', 'failed'),
     description:
-      '`waiting` for the run before, `skipped` because that was not over, `missed` in an outage, or `failed` to start.',
+      '`waiting` for its turn, `skipped` because a run was not over, `missed` in an outage, or `failed` to start.',
   },
   error: orNull(namedObject('ScheduleError', { code: text, message: text })),
 });
@@ -85,6 +85,7 @@ const webhook = {
   name: text,
   enabled: boolean,
   public: { type: 'boolean', description: 'It takes what nobody has signed.' },
+  dedupe: { ...oneOf(...DEDUPES), description: 'What makes two messages one.' },
   url: { type: 'string', format: 'uri', description: 'Where messages are sent.' },
   createdBy: text,
   createdAt: time,
@@ -106,6 +107,7 @@ export function presentWebhook(row: InboundWebhookRow, publicUrl: string): JsonO
     name: row.name,
     enabled: row.enabled,
     public: row.isPublic,
+    dedupe: row.dedupe,
     url: `${publicUrl}/v1/webhooks/${row.id}/trigger`,
     createdBy: row.createdBy,
     createdAt: presentTime(row.createdAt),

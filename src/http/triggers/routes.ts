@@ -92,13 +92,8 @@ function scheduleRoutes(engine: Engine): Route[] {
       examples: schemas.createScheduleExamples,
       async handler(request: RouteRequest<unknown, schemas.ScheduleBody>): Promise<Reply> {
         const { actor, params, body, idempotencyId } = request;
-        const wanted = withVersion(body);
-        const row = await createSchedule(engine, {
-          actor,
-          podId: params['podId']!,
-          request: wanted,
-          id: idempotencyId,
-        }).catch(locateInput('/input'));
+        const wanted = { actor, idempotencyId, podId: params['podId']!, request: withVersion(body) };
+        const row = await createSchedule(engine, wanted).catch(locateInput('/input'));
         return { status: 201, body: show(row) };
       },
     }),
@@ -128,9 +123,9 @@ function scheduleRoutes(engine: Engine): Route[] {
       responses: { 200: shows('The schedule as it is now.'), 409: FULL },
       examples: schemas.changeScheduleExamples,
       async handler(request: RouteRequest<unknown, schemas.ScheduleChangeBody>): Promise<Reply> {
-        const { actor, body } = request;
-        const named = { actor, ...refOf(request, 'schedule') };
-        return { body: show(await changeSchedule(engine, named, withVersion(body)).catch(locateInput('/input'))) };
+        const change = withVersion(request.body);
+        const changed = changeSchedule(engine, namedBy(request, 'schedule'), change);
+        return { body: show(await changed.catch(locateInput('/input'))) };
       },
     }),
     defineRoute({
@@ -143,7 +138,7 @@ function scheduleRoutes(engine: Engine): Route[] {
       responses: { 204: { description: 'It is gone.' } },
       examples: schemas.deleteScheduleExamples,
       async handler(request: RouteRequest): Promise<Reply> {
-        await endSchedule(engine, { actor: request.actor, ...refOf(request, 'schedule') });
+        await endSchedule(engine, namedBy(request, 'schedule'));
         return { status: 204, body: null };
       },
     }),
@@ -163,9 +158,7 @@ function scheduleRoutes(engine: Engine): Route[] {
       },
       examples: schemas.runScheduleExamples,
       async handler(request: RouteRequest): Promise<Reply> {
-        const { actor, idempotencyId } = request;
-        const origin = idempotencyId === undefined ? {} : { origin: `idempotency:${idempotencyId}` };
-        const started = await runSchedule(engine, { actor, ...refOf(request, 'schedule'), ...origin });
+        const started = await runSchedule(engine, namedBy(request, 'schedule'));
         return { status: 201, body: present.presentStarted(started) };
       },
     }),
@@ -213,7 +206,7 @@ function webhookRoutes(engine: Engine): Route[] {
       examples: schemas.createWebhookExamples,
       async handler(request: RouteRequest<unknown, schemas.WebhookBody>): Promise<Reply> {
         const { actor, params, body, idempotencyId } = request;
-        const wanted = { actor, podId: params['podId']!, request: withVersion(body), id: idempotencyId };
+        const wanted = { actor, podId: params['podId']!, request: withVersion(body), idempotencyId };
         const { row, secret } = await createInboundWebhook(engine, wanted);
         const shown = { ...present.presentWebhook(row, publicUrl()), secret };
         return { status: 201, body: shown, shownOnce: ['secret'] };
@@ -243,8 +236,8 @@ function webhookRoutes(engine: Engine): Route[] {
       responses: { 200: shows('The webhook as it is now.'), 409: { description: 'The workflow is archived.' } },
       examples: schemas.changeWebhookExamples,
       async handler(request: RouteRequest<unknown, schemas.WebhookChangeBody>): Promise<Reply> {
-        const named = { actor: request.actor, ...refOf(request, 'inbound webhook') };
-        const row = await changeInboundWebhook(engine, named, withVersion(request.body));
+        const change = withVersion(request.body);
+        const row = await changeInboundWebhook(engine, namedBy(request, 'inbound webhook'), change);
         return { body: present.presentWebhook(row, publicUrl()) };
       },
     }),
@@ -263,9 +256,8 @@ function webhookRoutes(engine: Engine): Route[] {
       },
       examples: schemas.rotateExamples,
       async handler(request: RouteRequest<unknown, schemas.RotateBody>): Promise<Reply> {
-        const { actor, body } = request;
-        const named = { actor, ...refOf(request, 'inbound webhook') };
-        const { row, secret } = await rotateWebhookSecret(engine, { graceMs: DAY_MS, ...body, ...named });
+        const named = namedBy(request, 'inbound webhook');
+        const { row, secret } = await rotateWebhookSecret(engine, { graceMs: DAY_MS, ...request.body, ...named });
         return { body: { ...present.presentWebhook(row, publicUrl()), secret }, shownOnce: ['secret'] };
       },
     }),
@@ -279,7 +271,7 @@ function webhookRoutes(engine: Engine): Route[] {
       responses: { 204: { description: 'It is gone.' } },
       examples: schemas.deleteWebhookExamples,
       async handler(request: RouteRequest): Promise<Reply> {
-        await endInboundWebhook(engine, { actor: request.actor, ...refOf(request, 'inbound webhook') });
+        await endInboundWebhook(engine, namedBy(request, 'inbound webhook'));
         return { status: 204, body: null };
       },
     }),
@@ -300,6 +292,8 @@ const SIGNATURE = {
     description: 'In its place: `sha256=` and the HMAC-SHA256 of the body under the secret, in hex.',
     schema: { type: 'string' },
   },
+  'X-Hub-Signature-256': { description: 'The same, as GitHub sends it.', schema: { type: 'string' } },
+  'X-GitHub-Delivery': { description: 'In the place of `Webhook-Id`.', schema: { type: 'string' } },
 };
 
 function triggerRoute(engine: Engine): Route {
@@ -314,10 +308,11 @@ function triggerRoute(engine: Engine): Route {
     summary: 'Takes a message, and starts a run with its body as the input',
     description:
       'Signed by the [Standard Webhooks](https://www.standardwebhooks.com) specification, or with `X-Webhook-Signature`, which ' +
-      'proves who wrote the body but not when. A `Webhook-Id` starts one run, however often it comes.',
+      'proves who wrote the body but not when. A `Webhook-Id` starts one run, however often it comes; with `dedupe: "body"` a body ' +
+      'does.',
     successStatus: 201,
     responses: {
-      201: { description: 'The execution; the same again for the same `Webhook-Id`.', schema: present.startedAnswer },
+      201: { description: 'The execution; the same again for the same message.', schema: present.startedAnswer },
       401: { description: 'The signature is missing, wrong or too old.' },
       404: { description: 'There is no such webhook.' },
       409: { description: 'The webhook is disabled, or its workflow archived.' },
@@ -334,6 +329,12 @@ function triggerRoute(engine: Engine): Route {
 
 function readId({ id }: { id: string }): string {
   return id;
+}
+
+/** What a change names, and whose it is. */
+function namedBy(request: Pick<RouteRequest, 'actor' | 'params' | 'idempotencyId'>, what: string) {
+  const { podId, id } = refOf(request, what);
+  return { actor: request.actor, idempotencyId: request.idempotencyId, podId, id };
 }
 
 /** What the path names; an id that could be nobody's is not looked for. */

@@ -4,6 +4,7 @@
 import type { JsonObject } from '../../core/json.ts';
 import { CATCH_UPS, type CatchUp, OVERLAPS, type Overlap } from '../../core/schedules.ts';
 import { VERSION_SELECTOR } from '../../store/definitions.ts';
+import { DEDUPES, type Dedupe } from '../../store/inbound-webhooks.ts';
 import { closedObject, uuid } from '../json-schema.ts';
 import type { RouteExample } from '../route.ts';
 
@@ -39,7 +40,7 @@ const rule = {
     type: 'string',
     enum: [...OVERLAPS],
     description:
-      'While the run before is not over: no run (`skip`, the default), one after it (`queue`), or one at once.',
+      'While any of its runs is not over: no run (`skip`, the default), one as soon as they are (`queue`), or one at once.',
   },
   catchUp: {
     type: 'string',
@@ -81,11 +82,20 @@ const secret = {
     'What senders sign with, instead of one that is made here: `whsec_` and base64, or 24 to 256 visible characters.',
 };
 
+const dedupe = {
+  type: 'string',
+  enum: [...DEDUPES],
+  description:
+    'What makes two messages one, which start one run: their `Webhook-Id` (`id`, the default), or their `body`, for senders ' +
+    'that sign nothing else and never send the same twice.',
+};
+
 export interface WebhookBody {
   workflowId: string;
   name: string;
   secret?: string;
   public?: boolean;
+  dedupe?: Dedupe;
   enabled?: boolean;
   version?: string | number;
 }
@@ -95,6 +105,7 @@ export const webhookBody = closedObject(
     name,
     secret,
     public: { type: 'boolean', description: '`true`: it has no secret, and takes what nobody has signed.' },
+    dedupe,
     enabled,
     version,
   },
@@ -103,10 +114,11 @@ export const webhookBody = closedObject(
 
 export interface WebhookChangeBody {
   name?: string;
+  dedupe?: Dedupe;
   enabled?: boolean;
   version?: string | number;
 }
-export const webhookChangeBody: JsonObject = { ...closedObject({ name, enabled, version }), minProperties: 1 };
+export const webhookChangeBody: JsonObject = { ...closedObject({ name, dedupe, enabled, version }), minProperties: 1 };
 
 export interface RotateBody {
   secret?: string;
@@ -206,6 +218,7 @@ const webhook: JsonObject = {
   name: 'Billing',
   enabled: true,
   public: false,
+  dedupe: 'id',
   url: `https://holdpoint.example.com/v1/webhooks/${webhookId}/trigger`,
   createdBy: 'jane',
   createdAt,
