@@ -19,6 +19,7 @@ import { createDocsRoutes } from './http/docs.ts';
 import { createExecutionsFace } from './http/executions/routes.ts';
 import { createFormReader } from './http/form.ts';
 import { createSystemRoutes, type Probe } from './http/health.ts';
+import { createPodWorkflowsFace } from './http/pod-workflows/routes.ts';
 import type { Face } from './http/route.ts';
 import { listen } from './http/server.ts';
 import { createTriggersFace } from './http/triggers/routes.ts';
@@ -131,6 +132,7 @@ export function createFaces(engine: Engine, streams = loadConfig({}).streams): F
   return [
     createWorkspacesFace(engine),
     createExecutionsFace(engine, new RunStreams(engine, streams)),
+    createPodWorkflowsFace(engine),
     createTriggersFace(engine),
     createV1Face(engine),
     createWorkflowFace(engine),

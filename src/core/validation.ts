@@ -5,6 +5,7 @@ import type { Definition, Step } from './definition.ts';
 import type { Problem } from './errors.ts';
 import { ExpressionBudget } from './expression-tree.ts';
 import { findJsonProblems, isJsonObject, type Json, type JsonObject } from './json.ts';
+import { translateMustache } from './mustache-definition.ts';
 import type { Known, StepTypes } from './step-type.ts';
 import { checkGraph } from './validation-graph.ts';
 import { findPatternExcess } from './validation-patterns.ts';
@@ -27,13 +28,19 @@ export class ProblemList {
   }
 }
 
-/** Checks `input` against the step types and tools of this process. The input is not changed. */
+export interface ValidationOptions {
+  /** The keys of the definition in whose values `{{…}}` is an expression too; in others it is text. */
+  mustacheIn?: readonly string[] | undefined;
+}
+
+/** Checks `sent` against the step types and tools of this process. It is not changed. */
 export function validateDefinition(
-  input: unknown,
+  sent: unknown,
   types: StepTypes,
   known: Known,
+  { mustacheIn = [] }: ValidationOptions = {},
 ): { ok: true; definition: Definition } | { ok: false; problems: Problem[] } {
-  if (!isJsonObject(input))
+  if (!isJsonObject(sent))
     return {
       ok: false,
       problems: [
@@ -44,11 +51,13 @@ export function validateDefinition(
         },
       ],
     };
-  const unstorable = findJsonProblems(input, { maxBytes: MAX_DEFINITION_BYTES });
+  const unstorable = findJsonProblems(sent, { maxBytes: MAX_DEFINITION_BYTES });
   if (unstorable.length > 0) return { ok: false, problems: unstorable };
-  const patterns = findPatternExcess(input);
+  const patterns = findPatternExcess(sent);
   if (patterns.length > 0) return { ok: false, problems: patterns };
   const problems = new ProblemList();
+  const { definition: input, problems: misspelt } = translateMustache(sent, mustacheIn, types);
+  problems.add(...misspelt);
   problems.add(...findShapeProblems(input));
   const ids = collectIds(input['steps'] ?? null);
   const context: CheckContext = { types, known, problems, ids, readsOf: new Map(), budget: new ExpressionBudget() };

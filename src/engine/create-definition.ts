@@ -18,6 +18,8 @@ const MAX_TRIES = 100;
 export interface CreateRequest {
   actor: Actor;
   definition: unknown;
+  /** `{{…}}` in it is an expression. */
+  hasMustache?: boolean;
   /** Default: the workspace's default pod. */
   podId?: string;
   /** The id it gets; what was created with it before is answered. */
@@ -29,9 +31,10 @@ export interface CreateRequest {
 /** Answers the new workflow's id and key. Throws `invalid_definition` with every problem at once. */
 export async function createDefinition(
   engine: Engine,
-  { actor, definition, podId, id, clonedFrom }: CreateRequest,
+  { actor, definition, hasMustache = false, podId, id, clonedFrom }: CreateRequest,
 ): Promise<{ id: string; key: string }> {
-  const body = checkDefinition(engine, definition);
+  const mustacheIn = hasMustache ? ['steps', 'edges', 'output'] : [];
+  const body = checkDefinition(engine, definition, { mustacheIn });
   const { workspaceId, userId } = actor;
   const base = slugOf(body.name);
   for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {

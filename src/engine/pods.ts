@@ -3,75 +3,88 @@
 
 import { v7 as newId } from 'uuid';
 import { AppError } from '../core/errors.ts';
-import type { Actor } from '../core/run.ts';
 import { recordChange } from '../store/audit.ts';
 import { deletePod, findPod, insertPod, type PodRow, updatePod } from '../store/pods.ts';
 import { slugOf } from './create-definition.ts';
 import type { Engine } from './engine.ts';
+import { type OnceRequest, recordOnce } from './record-once.ts';
 
-interface PodRequest {
-  actor: Actor;
-  /** Id of the pod. */
-  id: string;
+interface PodRequest extends OnceRequest {
+  /** Id or slug; its slug before, where the same request has changed it. */
+  pod: string;
 }
 
 type Db = Pick<Engine, 'db'>;
 
-/**
- * Without a `slug` one is made from the name. `id`: of the request, where it may be made again: what it made before is
- * answered. Throws `conflict` when another pod has the slug.
- */
-export async function createPod(
+/** Without a `slug` one is made from the name. Throws `conflict` when another pod has the slug. */
+export function createPod(
   { db }: Db,
-  {
-    actor,
-    name,
-    slug = slugOf(name, 'pod'),
-    id = newId(),
-  }: Partial<PodRequest> & { actor: Actor; name: string; slug?: string },
+  { name, slug = slugOf(name, 'pod'), ...request }: OnceRequest & { name: string; slug?: string },
 ): Promise<PodRow> {
+  const { actor, idempotencyId: commandId } = request;
   const { workspaceId, userId } = actor;
-  await recordChange(db, actor, {
-    change: (connection) => insertPod(connection, { id, workspaceId, slug, name, createdBy: userId }),
-    tell: (isNew) => (isNew ? { action: 'pod.created', id, name, detail: { slug } } : null),
-  });
-  const row = await findPod(db, { workspaceId, idOrSlug: id });
-  if (row === null) throw slugTaken();
-  return row;
+  const id = commandId ?? newId();
+  const change = async () => {
+    const isNew = await recordChange(db, actor, {
+      change: (connection) => insertPod(connection, { id, workspaceId, slug, name, createdBy: userId }),
+      tell: (isNew) => (isNew ? { action: 'pod.created', id, name, detail: { slug } } : null),
+      commandId,
+    });
+    if (!isNew) throw slugTaken();
+    return getPod(db, { workspaceId, idOrSlug: id });
+  };
+  return recordOnce({ db }, request, { change, again: () => getPod(db, { workspaceId, idOrSlug: id }) });
 }
 
 /** Throws `not_found`, and `conflict` when another pod has the slug, or this one keeps its own. */
-export async function changePod(
+export function changePod(
   { db }: Db,
-  { actor, id, ...change }: PodRequest & { name?: string; slug?: string },
+  { pod, name, slug, ...request }: PodRequest & { name?: string; slug?: string },
 ): Promise<PodRow> {
+  const { actor, idempotencyId: commandId } = request;
   const { workspaceId } = actor;
-  const known = await findPod(db, { workspaceId, idOrSlug: id });
-  if (known === null) throw podNotFound();
-  if (id === workspaceId && change.slug !== undefined && change.slug !== known.slug)
-    throw new AppError('conflict', 'the default pod keeps its slug; leave it out to change the name');
-  const row = await recordChange(db, actor, {
-    change: (connection) => updatePod(connection, { workspaceId, id, ...change }),
-    tell: (row) => row && { action: 'pod.updated', id, name: row.name, detail: change },
-  });
-  if (row === null) throw slugTaken();
-  return row;
+  const wanted = { ...(name === undefined ? {} : { name }), ...(slug === undefined ? {} : { slug }) };
+  const change = async () => {
+    const { id, slug: before } = await getPod(db, { workspaceId, idOrSlug: pod });
+    if (id === workspaceId && slug !== undefined && slug !== before)
+      throw new AppError('conflict', 'the default pod keeps its slug; leave it out to change the name');
+    const row = await recordChange(db, actor, {
+      change: (connection) => updatePod(connection, { workspaceId, id, ...wanted }),
+      tell: (row) => row && { action: 'pod.updated', id, name: row.name, detail: wanted },
+      commandId,
+    });
+    if (row === null) throw slugTaken();
+    return row;
+  };
+  return recordOnce({ db }, request, { change, again: (_, id) => getPod(db, { workspaceId, idOrSlug: id }) });
 }
 
 /** Throws `not_found`, and `conflict` for one in which there is something, and for the default one. */
-export async function endPod({ db }: Db, { actor, id }: PodRequest): Promise<void> {
+export function endPod({ db }: Db, { pod, ...request }: PodRequest): Promise<void> {
+  const { actor, idempotencyId: commandId } = request;
   const { workspaceId } = actor;
-  if (id === workspaceId) throw new AppError('conflict', 'the default pod cannot be deleted');
-  const done = await recordChange(db, actor, {
-    change: (connection) => deletePod(connection, { workspaceId, id }),
-    tell: (done) => (done === 'deleted' ? { action: 'pod.deleted', id } : null),
-  });
-  if (done === 'in_use')
-    throw new AppError(
-      'conflict',
-      'the pod is not empty: delete its workflows for ever first, and wait until their runs are removed',
-    );
-  if (done === 'unknown') throw podNotFound();
+  const change = async () => {
+    const { id } = await getPod(db, { workspaceId, idOrSlug: pod });
+    if (id === workspaceId) throw new AppError('conflict', 'the default pod cannot be deleted');
+    const done = await recordChange(db, actor, {
+      change: (connection) => deletePod(connection, { workspaceId, id }),
+      tell: (done) => (done === 'deleted' ? { action: 'pod.deleted', id } : null),
+      commandId,
+    });
+    if (done === 'in_use')
+      throw new AppError(
+        'conflict',
+        'the pod is not empty: delete its workflows for ever first, and wait until their runs are removed',
+      );
+    if (done === 'unknown') throw podNotFound();
+  };
+  return recordOnce({ db }, request, { change, again: () => {} });
+}
+
+async function getPod(db: Db['db'], named: { workspaceId: string; idOrSlug: string }): Promise<PodRow> {
+  const row = await findPod(db, named);
+  if (row === null) throw podNotFound();
+  return row;
 }
 
 function podNotFound(): AppError {

@@ -17,8 +17,8 @@ export interface OnceRequest {
 export interface OnceWork<Result> {
   /** Makes the change, and records it with the id of the request. */
   change(): Promise<Result>;
-  /** Answers a request that has done this before. */
-  again(done: AuditAction): Result | Promise<Result>;
+  /** Answers a request that has done this before, to the object with this id. */
+  again(done: AuditAction, objectId: string): Result | Promise<Result>;
 }
 
 /** Throws refusals, and what `change` throws. */
@@ -29,12 +29,12 @@ export async function recordOnce<Result>(
 ): Promise<Result> {
   if (commandId === undefined) return change();
   const before = await findRecorded(db, { workspaceId, commandId });
-  if (before !== null) return again(before);
+  if (before !== null) return again(before.action, before.objectId);
   try {
     return await change();
   } catch (error) {
     const done = isRefusal(error) ? await findRecorded(db, { workspaceId, commandId }) : null;
     if (done === null) throw error;
-    return again(done);
+    return again(done.action, done.objectId);
   }
 }

@@ -57,10 +57,7 @@ async function getFinished(engine: Engine, { actor, runId }: ReplayRequest): Pro
   const state = (await engine.loadRun(runId))?.state;
   if (state?.workspaceId !== actor.workspaceId) throw new AppError('run_not_found', `Run ${runId} does not exist`);
   if (!FINISHED.has(state.status))
-    throw new AppError(
-      'conflict',
-      `the run is ${state.status}: wait until it is over, or cancel it, and replay it then`,
-    );
+    throw new AppError('conflict', 'it is not over: wait for its end, or cancel it, and replay it then');
   return state;
 }
 

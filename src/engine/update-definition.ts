@@ -13,6 +13,8 @@ import type { Engine } from './engine.ts';
 export interface UpdateRequest extends WorkflowRequest {
   /** The keys of a definition that change; `null` takes one away. */
   changes: JsonObject;
+  /** `{{…}}` in the changes is an expression. */
+  hasMustache?: boolean;
   status?: 'draft' | 'testing';
   /** The version that the changes were made for; without it they apply to whichever is the latest. */
   expected?: number;
@@ -23,7 +25,7 @@ export interface UpdateRequest extends WorkflowRequest {
 /** Throws `workflow_not_found`, `workflow_archived`, `version_changed`, `invalid_definition` with every problem at once. */
 export function updateDefinition(
   engine: Engine,
-  { changes, status = 'draft', expected, requestId, ...request }: UpdateRequest,
+  { changes, hasMustache = false, status = 'draft', expected, requestId, ...request }: UpdateRequest,
 ): Promise<{ id: string; version: number }> {
   const { db } = engine;
   return changeDefinition(engine, request, async (row) => {
@@ -32,7 +34,8 @@ export function updateDefinition(
     const wanted = expected === undefined ? {} : { expected };
     decideChange(engine, row, { type: 'update', status, ...wanted });
     const latest = await findVersion(db, { definitionId: row.id, version: row.latestVersion });
-    const body = checkDefinition(engine, applyChanges(latest!.body, changes));
+    const mustacheIn = hasMustache ? Object.keys(changes) : [];
+    const body = checkDefinition(engine, applyChanges(latest!.body, changes), { mustacheIn });
     const added = { body, status, createdBy: request.actor.userId, requestId: requestId ?? null };
     const version = row.latestVersion + 1;
     const isDone = await recordChange(db, request.actor, {

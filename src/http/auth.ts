@@ -77,10 +77,14 @@ export function isWorkspaceOf(caller: Pick<Caller, 'workspaceId' | 'workspaceSlu
   return name === caller.workspaceSlug || name.toLowerCase() === caller.workspaceId;
 }
 
-/** For what is in no pod: to a credential that is limited to one it is not there. Throws `not_found`. */
-export function refuseLimited({ podId }: Pick<Caller, 'podId'>): void {
+/** For what is in no pod: a credential that is limited to one is not good for it. Throws `forbidden`. */
+export function refuseLimited({ podId, workspaceId }: Pick<Caller, 'podId' | 'workspaceId'>): void {
   if (podId === undefined) return;
-  throw new AppError('not_found', 'this API key is limited to one pod, and there is nothing at this path for it');
+  const path = `/workspaces/${workspaceId}/pods/${podId}`;
+  throw new AppError(
+    'forbidden',
+    `this API key is limited to one pod: use it below ${path}, or a key without podId here`,
+  );
 }
 
 /** Throws `forbidden` unless the actor's role is at least `role`. */

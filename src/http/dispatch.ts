@@ -8,13 +8,14 @@ import { AppError, type Problem } from '../core/errors.ts';
 import { findJsonProblems, isJsonObject } from '../core/json.ts';
 import type { Actor } from '../core/run.ts';
 import type { Requests } from '../engine/claim-request.ts';
+import { findWorkspace } from '../store/access-workspaces.ts';
 import { findPod } from '../store/pods.ts';
 import type { Readers } from '../store/readers.ts';
 import type { Admit, OpenGate } from './admission.ts';
 import { type Caller, isWorkspaceOf, refuseLimited, requireRole } from './auth.ts';
 import { BODY_TEXT, createBodyReader } from './body.ts';
 import { describeForm, isForm, type ReadForm } from './form.ts';
-import { answerOnce, type NamedRequest } from './idempotency.ts';
+import { answerOnce, isNamed, type NamedRequest } from './idempotency.ts';
 import type { Reply, Route, RouteRequest } from './route.ts';
 import { compileBodyCheck, compileQueryCheck } from './validate.ts';
 
@@ -148,7 +149,7 @@ interface Entered {
 /** A workspace in the path that is not the caller's is one that does not exist; so is a pod that they may not see. */
 async function enter(
   context: RoutedContext,
-  { role, isStart, takesTicket }: Route,
+  { role, isStart, takesTicket, mayBeGone }: Route,
   { admit, readers }: Pick<DispatchOptions, 'admit' | 'readers'>,
 ): Promise<Entered> {
   const { params } = context;
@@ -156,24 +157,34 @@ async function enter(
   const ticketFor = takesTicket ? params['id'] : undefined;
   const actor = await admit(context, { isStart: isStart ?? false, ticketFor });
   const { wId, podId } = params;
-  if (wId !== undefined && !isWorkspaceOf(actor, wId))
+  const gone = isNamed(context.headers) ? mayBeGone : undefined;
+  if (wId !== undefined && gone !== 'wId' && !(await isOwn(readers, actor, wId)))
     throw new AppError('not_found', 'no workspace here has this id or slug');
   if (podId === undefined) refuseLimited(actor);
   requireRole(actor, role);
-  return { actor, params: podId === undefined ? params : { ...params, podId: await getPodId(readers, actor, podId) } };
+  if (podId === undefined) return { actor, params };
+  const found = await findPodId(readers, actor, podId);
+  if (found === null && (gone !== 'podId' || actor.podId !== undefined))
+    throw new AppError('not_found', 'no pod here has this id or slug');
+  return { actor, params: { ...params, podId: found ?? podId } };
 }
 
-/** The id of the pod that a path names; one that the credential is not for does not exist. */
-async function getPodId(
+/** What is known of the caller may be a second old: a new slug counts at once. */
+async function isOwn(readers: Readers | undefined, caller: Caller, wId: string): Promise<boolean> {
+  if (readers === undefined || isWorkspaceOf(caller, wId)) return isWorkspaceOf(caller, wId);
+  const row = await findWorkspace(readers.of(caller.workspaceId), caller.workspaceId);
+  return row?.slug === wId;
+}
+
+/** The id of the pod that a path names, or null; one that the credential is not for does not exist. */
+async function findPodId(
   readers: Readers | undefined,
   { workspaceId, podId: own }: Caller,
   idOrSlug: string,
-): Promise<string> {
+): Promise<string | null> {
   if (readers === undefined) throw nothingToReadWith();
   const pod = await findPod(readers.of(workspaceId), { workspaceId, idOrSlug });
-  if (pod === null || (own !== undefined && own !== pod.id))
-    throw new AppError('not_found', 'no pod here has this id or slug');
-  return pod.id;
+  return pod === null || (own !== undefined && own !== pod.id) ? null : pod.id;
 }
 
 function nothingToReadWith(): Error {

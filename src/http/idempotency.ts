@@ -61,6 +61,11 @@ export async function answerOnce(
   }
 }
 
+/** Whether a request has a key, good or not. */
+export function isNamed(headers: IncomingHttpHeaders): boolean {
+  return 'idempotency-key' in headers || 'x-idempotency-key' in headers;
+}
+
 /** The key under either of its names, or null when there is none; a header that is there must hold one. */
 function readKey(headers: IncomingHttpHeaders): string | null {
   const sent = ['idempotency-key', 'x-idempotency-key'].flatMap((name) => headers[name] ?? []);
@@ -87,9 +92,9 @@ function contentOf({ actor, method, url, body, secretFields }: NamedRequest, wit
 }
 
 async function keepReply(claimed: ClaimedRequest, reply: Reply, isHeard: boolean): Promise<void> {
-  const { status = 200, headers = {}, body, shownOnce = [] } = reply;
+  const { status = 200, headers = {}, body, shownOnce = [], isRemade = false } = reply;
   // "Not finished yet", and nobody heard it: whoever asks again would rather wait for the end.
-  if (body instanceof Readable || (status === 202 && !isHeard)) return claimed.release();
+  if (isRemade || body instanceof Readable || (status === 202 && !isHeard)) return claimed.release();
   const hidden = Object.fromEntries(shownOnce.map((name) => [name, null]));
   const kept = shownOnce.length === 0 ? body : { ...(body as JsonObject), ...hidden };
   await claimed.keep(JSON.stringify({ status, headers, body: kept } satisfies Kept));

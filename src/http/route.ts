@@ -41,6 +41,8 @@ export interface Reply {
   body: Json | Readable;
   /** Members of the body that are shown this once: no copy of them is kept, and an idempotent replay has `null` there. */
   shownOnce?: readonly string[];
+  /** No copy is kept of any of it: the same request goes to the handler again, which makes anew what was shown once. */
+  isRemade?: true;
 }
 
 export interface RouteAnswer {
@@ -87,6 +89,11 @@ export interface RouteSpec<Query, Body> {
   body?: JsonObject;
   /** Largest body in bytes, default 1 MB. */
   bodyLimit?: number;
+  /**
+   * The parameter that names what this route renames or deletes. A request that is made again under its `Idempotency-Key` comes
+   * to the handler all the same, with that parameter as it stood in the path: what it did may be the reason.
+   */
+  mayBeGone?: 'wId' | 'podId';
   /** It starts runs, for which there is a rate limit of its own. */
   isStart?: true;
   /** A ticket in the query opens it too, for the run that its parameter `id` names. */

@@ -1,5 +1,6 @@
 // A step that asks a person for fields. It completes without asking only on its first visit, and only when the run's start
-// input already answers it; `ask-human` is the same with a question and one field, `answer`.
+// input already answers it. With a `question` it asks for one field, `answer`, and always asks: `ask-human` is that. What a run
+// happens to be started with is no answer to a question that nobody has seen, and several may ask for theirs.
 
 import type { Step } from '../core/definition.ts';
 import { findJsonProblems, isJsonObject, type JsonObject } from '../core/json.ts';
@@ -7,6 +8,8 @@ import { compileFieldMap } from '../core/schema.ts';
 import { findFieldMapProblems } from '../core/schema-rules.ts';
 import type { AnswerVerdict, SettleContext, StepType } from '../core/step-type.ts';
 import { PAUSE_PROPERTIES, PAUSE_TEMPLATES, resolvePauseFields } from './pause-fields.ts';
+
+const DEFAULT_QUESTION = 'What is your answer?';
 
 export const collectInputs: StepType = {
   type: 'collect-inputs',
@@ -23,16 +26,13 @@ export const collectInputs: StepType = {
 
   normalise(step) {
     const { question, options, ...rest } = step;
-    const message = step['message'] ?? question;
-    const asksOne = step.type === 'ask-human' || question !== undefined || options !== undefined;
-    const output =
-      step['output'] ??
-      (asksOne ? { answer: { type: 'string', ...(options === undefined ? {} : { enum: options }) } } : undefined);
+    if (step.type !== 'ask-human' && question === undefined && options === undefined)
+      return { ...step, type: 'collect-inputs' };
     return {
       ...rest,
       type: 'collect-inputs',
-      ...(message === undefined ? {} : { message }),
-      ...(output === undefined ? {} : { output }),
+      question: question ?? step['message'] ?? DEFAULT_QUESTION,
+      output: step['output'] ?? { answer: { type: 'string', ...(options === undefined ? {} : { enum: options }) } },
     };
   },
 
@@ -52,9 +52,10 @@ export const collectInputs: StepType = {
   settle(step, context) {
     const known = findKnownFields(step, context);
     if (known) return { kind: 'complete', output: known };
+    const message = step['message'] ?? step['question'];
     return {
       kind: 'pause',
-      pause: { type: 'collect_inputs', fields: fieldsOf(step), ...resolvePauseFields(step, context) },
+      pause: { type: 'collect_inputs', fields: fieldsOf(step), ...resolvePauseFields({ ...step, message }, context) },
     };
   },
 
@@ -94,7 +95,7 @@ export function validateFields(
 }
 
 function findKnownFields(step: Step, { visit, input }: SettleContext): JsonObject | null {
-  if (visit !== 1) return null;
+  if (visit !== 1 || step['question'] !== undefined) return null;
   const fields = fieldsOf(step);
   const validator = compileFieldMap(fields);
   if (!validator.requiredFields.some((name) => Object.hasOwn(input, name))) return null;

@@ -22,8 +22,6 @@ export interface MemberChange {
   /** The role to have; null removes the member and revokes their API keys. */
   role: Role | null;
   by: string;
-  /** The request behind it, the same however often it is worked on. */
-  requestId?: string | undefined;
 }
 
 const COLUMNS = `workspace_id AS "workspaceId", user_id AS "userId", role, added_by AS "addedBy",
@@ -67,30 +65,19 @@ export async function ensureMember(
 }
 
 /**
- * Applies a change unless `check`, which is shown how things stand, throws; answers how many API keys it revoked, or null when
- * the same request has made it before. Only within a transaction: until its end the other changes of the workspace wait.
+ * Applies a change unless `check`, which is shown how things stand, throws; answers how many API keys it revoked. Only within
+ * a transaction: until its end the other changes of the workspace wait.
  */
 export async function changeMember(
   db: Connection,
   change: MemberChange,
   check: (situation: MemberSituation) => void,
-): Promise<{ revokedKeys: number } | null> {
+): Promise<{ revokedKeys: number }> {
   await db.pool.query('SELECT FROM workspaces WHERE id = $1 FOR NO KEY UPDATE', [change.workspaceId]);
-  if (await wasMade(db, change)) return null;
   check(await findSituation(db, change));
   if (change.role === null) return { revokedKeys: await removeMember(db, change) };
   await putMember(db, change, change.role);
   return { revokedKeys: 0 };
-}
-
-/** Whether nothing has changed the member since this very request did. */
-async function wasMade({ pool }: Connection, { workspaceId, userId, requestId }: MemberChange): Promise<boolean> {
-  if (requestId === undefined) return false;
-  const { rowCount } = await pool.query(
-    'SELECT FROM members WHERE workspace_id = $1 AND user_id = $2 AND request_id = $3',
-    [workspaceId, userId, requestId],
-  );
-  return rowCount === 1;
 }
 
 async function findSituation({ pool }: Connection, { workspaceId, userId }: MemberChange): Promise<MemberSituation> {
@@ -104,21 +91,19 @@ async function findSituation({ pool }: Connection, { workspaceId, userId }: Memb
 }
 
 async function putMember(db: Connection, change: MemberChange, role: Role): Promise<void> {
-  const { workspaceId, userId, by, requestId = null } = change;
+  const { workspaceId, userId, by } = change;
   await db.pool.query(
-    `INSERT INTO members (workspace_id, user_id, role, added_by, request_id) VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT (workspace_id, user_id) DO UPDATE
-        SET role = excluded.role, request_id = excluded.request_id, removed_at = NULL, removed_by = NULL`,
-    [workspaceId, userId, role, by, requestId],
+    `INSERT INTO members (workspace_id, user_id, role, added_by) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (workspace_id, user_id) DO UPDATE SET role = excluded.role, removed_at = NULL, removed_by = NULL`,
+    [workspaceId, userId, role, by],
   );
 }
 
 async function removeMember({ pool }: Connection, change: MemberChange): Promise<number> {
-  const { workspaceId, userId, by, requestId = null } = change;
+  const { workspaceId, userId, by } = change;
   await pool.query(
-    `UPDATE members SET removed_at = clock_timestamp(), removed_by = $3, request_id = $4
-      WHERE workspace_id = $1 AND user_id = $2`,
-    [workspaceId, userId, by, requestId],
+    `UPDATE members SET removed_at = clock_timestamp(), removed_by = $3 WHERE workspace_id = $1 AND user_id = $2`,
+    [workspaceId, userId, by],
   );
   const { rowCount } = await pool.query(
     `UPDATE api_keys SET revoked_at = clock_timestamp(), revoked_by = $3

@@ -54,12 +54,12 @@ export async function recordChange<Result>(
 export async function findRecorded(
   { pool }: Connection,
   { workspaceId, commandId }: { workspaceId: string; commandId: string },
-): Promise<AuditAction | null> {
-  const { rows } = await pool.query<{ action: AuditAction }>(
-    'SELECT action FROM audit_log WHERE workspace_id = $1 AND command_id = $2',
+): Promise<Pick<AuditRow, 'action' | 'objectId'> | null> {
+  const { rows } = await pool.query<Pick<AuditRow, 'action' | 'objectId'>>(
+    'SELECT action, object_id AS "objectId" FROM audit_log WHERE workspace_id = $1 AND command_id = $2',
     [workspaceId, commandId],
   );
-  return rows[0]?.action ?? null;
+  return rows[0] ?? null;
 }
 
 /** Adds a line of its own, for what is no change. */

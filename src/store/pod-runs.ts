@@ -71,10 +71,12 @@ const MAX_REPLAYS = 100;
 
 const ms = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)::bigint`;
 
+/** Its creation is timed by the database and its start by a process, whose clock may be behind: none starts before it is there. */
 const SUMMARY = `
   r.id, r.workspace_id AS "workspaceId", r.pod_id AS "podId", r.definition_id AS "definitionId", r.version, r.status,
   r.trigger, r.error, r.cancellation, r.replay_of AS "replayOf", ${ms('r.created_at')} AS "createdAt",
-  ${ms('r.started_at')} AS "startedAt", ${ms('r.finished_at')} AS "finishedAt"`;
+  ${ms('CASE WHEN r.started_at IS NOT NULL THEN greatest(r.started_at, r.created_at) END')} AS "startedAt",
+  ${ms('r.finished_at')} AS "finishedAt"`;
 
 /** One page of a pod's runs, newest first. */
 export async function listPodRuns(

@@ -26,6 +26,13 @@ describe('the input that a definition takes', () => {
       });
   });
 
+  it('is not what answers a question, which is asked in any case', () => {
+    const steps = [{ ...asks('answer'), question: 'Which?' }, asks('later')];
+    const edges = [{ from: 'answer', to: 'later' }];
+    const later = { later: { type: 'string' } };
+    expect(findInputFields({ ...flow, initialStep: 'answer', steps, edges })).to.deep.equal(later);
+  });
+
   it('is nothing where nobody is asked', () => {
     expect(findInputFields({ ...flow, steps: [start], edges: [{ from: 'start', to: 'start' }] })).to.deep.equal({});
   });

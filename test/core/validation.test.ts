@@ -128,7 +128,7 @@ describe('a definition', () => {
         {
           id: 'a',
           type: 'collect-inputs',
-          message: 'Which one?',
+          question: 'Which one?',
           output: { answer: { type: 'string', enum: ['x', 'y'] } },
           'x-position': { x: 1 },
         },

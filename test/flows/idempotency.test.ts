@@ -12,7 +12,7 @@ import { APPROVE, ask, edges, tool } from '../support/steps.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 /** What a process dies of, right after it was committed. */
-type Deadly = 'start' | 'answer' | 'member' | 'change';
+type Deadly = 'start' | 'answer' | 'change';
 
 describe('an Idempotency-Key and several web processes', () => {
   let proxy: TestProxy;
@@ -112,15 +112,6 @@ describe('an Idempotency-Key and several web processes', () => {
     // Another request is another answer.
     expect((await send(0, randomUUID(), `/api/workflow/resume/${runId}`, APPROVE)).status).to.equal(200);
     expect((await world.until(runId, 'completed')).status).to.equal('completed');
-  });
-
-  it('answer a new member whose process was killed as added, once', async () => {
-    const path = `/workspaces/${world.actor.workspaceId}/members`;
-    const body = { userId: 'kim', role: 'viewer' };
-    const [late, replayed] = await sendTwice('member', path, { body });
-    expect([late.status, late.body.userId, late.body.role]).to.deep.equal([201, 'kim', 'viewer']);
-    expect(replayed.body).to.deep.equal(late.body);
-    expect((await send(0, randomUUID(), path, body)).status).to.equal(409);
   });
 
   it('answer the removal of a workflow whose process was killed as done', async () => {

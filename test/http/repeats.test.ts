@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import type { Answer } from '../support/api.ts';
+import { type Answer, createWorkspace } from '../support/api.ts';
 import { type Holdpoint, startHoldpoint } from '../support/holdpoint.ts';
 
 const GRAPH = { initialStep: 'end', steps: [{ id: 'end', type: 'end-flow' }], edges: [] };
@@ -23,6 +23,9 @@ describe('a change that is asked for again because its answer was lost', () => {
       ...(body === undefined ? {} : { body }),
     });
 
+  const forget = (key: string) =>
+    holdpoint.db.pool.query('UPDATE idempotency_keys SET answer = NULL, lease_until = now() WHERE key = $1', [key]);
+
   /** Sends, forgets that it was answered, lets `meanwhile` happen, and sends the same again; answers both answers. */
   async function repeat(
     [method, path, body]: [string, string, object?],
@@ -30,9 +33,7 @@ describe('a change that is asked for again because its answer was lost', () => {
   ): Promise<[Answer, Answer]> {
     const key = randomUUID();
     const first = await send(method, path, body, key);
-    await holdpoint.db.pool.query('UPDATE idempotency_keys SET answer = NULL, lease_until = now() WHERE key = $1', [
-      key,
-    ]);
+    await forget(key);
     await meanwhile();
     return [first, await send(method, path, body, key)];
   }
@@ -109,6 +110,79 @@ describe('a change that is asked for again because its answer was lost', () => {
     ]);
   });
 
+  it('a pod is made, renamed and deleted once, by names that it had before', async () => {
+    const pods = `/workspaces/${holdpoint.workspace.slug}/pods`;
+    const made = await repeat(['POST', pods, { name: 'Wages' }], () => send('PUT', `${pods}/wages`, { name: 'Pay' }));
+    expect(made[1].status).to.equal(201);
+    expect(made[1].body).to.deep.equal({ ...made[0].body, name: 'Pay' });
+    const renamed = await repeat(['PUT', `${pods}/wages`, { name: 'New', slug: 'new' }], () =>
+      send('PUT', `${pods}/new`, { name: 'Newer', slug: 'newer' }),
+    );
+    expect(renamed.map(({ status, body }) => [status, body.slug])).to.deep.equal([
+      [200, 'new'],
+      [200, 'newer'],
+    ]);
+    const deleted = await repeat(['DELETE', `${pods}/newer`], () => send('POST', pods, { name: 'Newer' }));
+    expect(statusesOf(deleted)).to.deep.equal([204, 204]);
+    expect((await send('GET', `${pods}/newer`)).status, 'the other one of this slug').to.equal(200);
+    expect((await send('DELETE', `${pods}/wages`)).status, 'another request').to.equal(404);
+    expect(await listActions(made[0].body.id)).to.deep.equal([
+      'pod.created',
+      'pod.updated',
+      'pod.updated',
+      'pod.updated',
+      'pod.deleted',
+    ]);
+  });
+
+  it('the answer to one that renamed or deleted what its path names is given again', async () => {
+    const pods = `/workspaces/${holdpoint.workspace.slug}/pods`;
+    await send('POST', pods, { name: 'Kept' });
+    for (const [method, path, body, expected] of [
+      ['PUT', `${pods}/kept`, { name: 'Kept', slug: 'kept-2' }, 200],
+      ['DELETE', `${pods}/kept-2`, undefined, 204],
+    ] as const) {
+      const key = randomUUID();
+      const answers = [await send(method, path, body, key), await send(method, path, body, key)];
+      expect(statusesOf(answers)).to.deep.equal([expected, expected]);
+      expect(answers[1]!.headers.get('idempotent-replayed')).to.equal('true');
+    }
+  });
+
+  it('a workspace is renamed once, by the slug that it had before; the new one counts at once', async () => {
+    const { slug, keys } = await createWorkspace(holdpoint.db);
+    const patch = (name: string, change: object, key: string) =>
+      holdpoint.ask(`/workspaces/${name}`, {
+        method: 'PATCH',
+        key: keys.owner,
+        headers: { 'idempotency-key': key },
+        body: change,
+      });
+    const key = randomUUID();
+    const change = { name: 'Renamed', slug: `${slug}-2` };
+    expect((await patch(slug, change, key)).body).to.include(change);
+    expect((await holdpoint.ask(`/workspaces/${slug}-2`, { key: keys.owner })).status).to.equal(200);
+    await forget(key);
+    expect((await patch(`${slug}-2`, { name: 'Since' }, randomUUID())).status).to.equal(200);
+    expect((await patch(slug, change, key)).body).to.include({ name: 'Since', slug: `${slug}-2` });
+    for (const other of [holdpoint.workspace.slug, holdpoint.workspace.id, 'nowhere'])
+      expect((await patch(other, { name: 'Not mine' }, randomUUID())).status, other).to.equal(404);
+  });
+
+  it('a member is added, changed and removed once, whatever others have done with them since', async () => {
+    const members = `/workspaces/${holdpoint.workspace.slug}/members`;
+    const kim = `${members}/kim`;
+    const added = await repeat(['POST', members, { userId: 'kim', role: 'viewer' }], () => send('DELETE', kim));
+    expect(statusesOf(added)).to.deep.equal([201, 201]);
+    expect((await send('PATCH', kim, { role: 'editor' })).status, 'removed since').to.equal(404);
+    await send('POST', members, { userId: 'kim', role: 'viewer' });
+    const [, changed] = await repeat(['PATCH', kim, { role: 'editor' }], () => send('PATCH', kim, { role: 'admin' }));
+    expect([changed.status, changed.body.role]).to.deep.equal([200, 'admin']);
+    const removed = await repeat(['DELETE', kim], () => send('POST', members, { userId: 'kim', role: 'viewer' }));
+    expect(statusesOf(removed)).to.deep.equal([204, 204]);
+    expect((await send('PATCH', kim, { role: 'editor' })).status, 'added since').to.equal(200);
+  });
+
   it('a webhook is switched and deleted once, and a delivery sent again once', async () => {
     const webhook = { url: 'https://example.com/hook', events: ['run_completed'] };
     const { id } = (await send('POST', '/api/v1/webhooks', webhook)).body;
@@ -131,6 +205,59 @@ describe('a change that is asked for again because its answer was lost', () => {
       'webhook.enabled',
       'webhook.redelivered',
       'webhook.deleted',
+    ]);
+  });
+
+  it('a schedule is made, changed, run and deleted once', async () => {
+    const { id: workflowId } = (await send('POST', '/api/workflows', { ...GRAPH, name: 'Scheduled' })).body;
+    const path = `/workspaces/${holdpoint.workspace.slug}/pods/default/schedules`;
+    const schedule = { workflowId, name: 'Repeated', cronExpression: '0 0 1 1 *' };
+    const archive = () => send('DELETE', `/api/workflows/${workflowId}`);
+    const made = await repeat(['POST', path, schedule], archive);
+    expect(statusesOf(made)).to.deep.equal([201, 201]);
+    expect(made[1].body).to.deep.equal(made[0].body);
+    await send('POST', `/api/workflows/${workflowId}/unarchive`, {});
+    const one = `${path}/${made[0].body.id}`;
+    const enable = () => send('PATCH', one, { enabled: true });
+    const [, paused] = await repeat(['PATCH', one, { enabled: false }], enable);
+    expect([paused.status, paused.body.enabled]).to.deep.equal([200, true]);
+    let deleted: Answer[] = [];
+    const ran = await repeat(['POST', `${one}/run`, {}], async () => {
+      deleted = await repeat(['DELETE', one]);
+    });
+    expect(statusesOf(deleted)).to.deep.equal([204, 204]);
+    expect([ran[1].status, ran[1].body]).to.deep.equal([201, ran[0].body]);
+    expect(await listActions(made[0].body.id)).to.deep.equal([
+      'schedule.created',
+      'schedule.updated',
+      'schedule.updated',
+      'schedule.deleted',
+    ]);
+  });
+
+  it('an inbound webhook is made, changed, given another secret and deleted once', async () => {
+    const { id: workflowId } = (await send('POST', '/api/workflows', { ...GRAPH, name: 'Posted to' })).body;
+    const path = `/workspaces/${holdpoint.workspace.slug}/pods/default/webhooks`;
+    const archive = () => send('DELETE', `/api/workflows/${workflowId}`);
+    const made = await repeat(['POST', path, { workflowId, name: 'Repeated' }], archive);
+    expect(statusesOf(made)).to.deep.equal([201, 201]);
+    expect(made[1].body).to.deep.equal({ ...made[0].body, secret: null });
+    const one = `${path}/${made[0].body.id}`;
+    const enable = () => send('PATCH', one, { enabled: true });
+    const [, disabled] = await repeat(['PATCH', one, { enabled: false }], enable);
+    expect([disabled.status, disabled.body.enabled]).to.deep.equal([200, true]);
+    const rotated = await repeat(['POST', `${one}/rotate`, {}]);
+    expect(rotated.map(({ status, body }) => [status, body.secret !== null])).to.deep.equal([
+      [200, true],
+      [200, false],
+    ]);
+    expect(statusesOf(await repeat(['DELETE', one]))).to.deep.equal([204, 204]);
+    expect(await listActions(made[0].body.id)).to.deep.equal([
+      'inbound_webhook.created',
+      'inbound_webhook.updated',
+      'inbound_webhook.updated',
+      'inbound_webhook.rotated',
+      'inbound_webhook.deleted',
     ]);
   });
 

@@ -1,7 +1,10 @@
 // Seed 003, executions: each test quotes the sentence that it checks. The stream, schedules and webhooks have files of their
 // own beside this one; the seed's printed calls are lost, so their bodies are those of API.md §3.
 
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { type Answer, type Call, call, createWorkspace, type TestWorkspace } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
@@ -90,7 +93,8 @@ describe('seed 003, Executions', () => {
       await until(id, 'suspended');
       await ok(respond(id, { approved: true, reason: 'fine' }));
       const execution = await until(id, 'completed');
-      expect(Date.parse(execution.finishedAt)).to.be.at.least(Date.parse(execution.startedAt));
+      const [createdAt, startedAt, finishedAt] = [execution.createdAt, execution.startedAt, execution.finishedAt];
+      expect([createdAt, startedAt, finishedAt].toSorted()).to.deep.equal([createdAt, startedAt, finishedAt]);
       expect(execution.nodeResults.give.durationMs).to.be.a('number');
       for (const node of Object.values<Body>(execution.nodeResults)) node.durationMs = '<ms>';
       const node = { status: 'completed', error: null, durationMs: '<ms>', attempts: 1, visit: 1 };
@@ -180,6 +184,15 @@ describe('seed 003, Executions', () => {
       expect(asked.nodeResults.human.status).to.equal('suspended');
     });
 
+    it('… and also where the input has an `answer`: each ask-human node asks', async () => {
+      const again = { id: 'again', type: 'ask-human', question: 'Really {{variables.answer}}?' };
+      const id = await trigger(await define(HUMAN, again), { answer: 'red' });
+      expect((await until(id, 'suspended')).interrupt.nodeId).to.equal('human');
+      const { interrupt } = await ok(respond(id, { answer: 'green' }));
+      expect([interrupt.nodeId, interrupt.message]).to.deep.equal(['again', 'Really green?']);
+      expect((await ok(respond(id, { answer: 'yes' }))).output).to.deep.equal({ answer: 'yes' });
+    });
+
     it('"completed | Finished successfully"', async () => {
       expect(await until(await trigger(await define(), { n: 1 }), 'completed')).to.deep.include({ output: { n: 1 } });
     });
@@ -204,6 +217,11 @@ describe('seed 003, Executions', () => {
       expect((await cancel(id)).status).to.equal(204);
       expect((await read(id)).status).to.equal('cancelled');
       expect((await cancel(id)).status).to.equal(204);
+      const later = { retry: { attempts: 2, delayMs: 600_000 } };
+      const queued = await trigger(await define(tool('fail', 'fail', { times: 9 }, later)));
+      await eventually(async () => (await read(queued)).nodeResults.fail?.status === 'queued', { what: 'a retry' });
+      expect((await cancel(queued)).status).to.equal(204);
+      expect((await read(queued)).status).to.equal('cancelled');
     });
 
     it('"Once running, it is best-effort": what runs is told, and may have completed', async () => {
@@ -214,7 +232,11 @@ describe('seed 003, Executions', () => {
       });
       const completed = await trigger(await define());
       await until(completed, 'completed');
-      expect((await cancel(completed)).status).to.equal(409);
+      const over = await cancel(completed);
+      expect([over.status, over.body.message]).to.deep.equal([
+        409,
+        'the execution is over, and takes nothing any more; replay it to run it again',
+      ]);
     });
   });
 
@@ -311,6 +333,83 @@ describe('seed 003, Executions', () => {
         const { body } = await send('/executions', { body: { workflowId }, headers });
         expect(body.triggeredBy).to.equal(triggeredBy);
       }
+    });
+  });
+
+  it('works as the lines of the README have it, pasted into a shell', async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const section = /### Executions[\s\S]*?(?=\n### )/.exec(readme)![0];
+    const lines = [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block).join('');
+    const env = { PATH: process.env['PATH'], H: holdpoint.address, KEY: workspace.keys.admin };
+    const script = lines.replaceAll('/workspaces/default', `/workspaces/${workspace.slug}`);
+    const { stdout } = await promisify(execFile)('sh', ['-ec', script], { encoding: 'utf8', env });
+    const said = stdout.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+    expect(said.map(({ status, name }) => status ?? name)).to.deep.equal([
+      'draft',
+      'suspended',
+      'suspended',
+      'completed',
+      'queued',
+      'Team A',
+      'team a',
+    ]);
+    expect(said[1].interrupt.message).to.equal('Release 1.4?');
+    expect(said[3].output).to.equal('1.4 goes to testers');
+    expect(stdout).to.include(
+      'data: {"type":"execution_complete","status":"completed","output":"1.4 goes to testers"}',
+    );
+    expect(said[4].nodeResults).to.have.keys('gate');
+    expect(said[6].podId).to.equal(said[5].id);
+  });
+
+  describe('{{…}} in the definitions of this face', () => {
+    const spelt = {
+      name: 'Spelt',
+      initialStep: 'give',
+      steps: [
+        tool('give', 'give', { colour: '{{input.colour}}', size: '{{ variables.size }}' }),
+        { ...GATE, message: 'Paint {{lastOutput.colour}}, for ${{input.price}}?' },
+        { id: 'end', type: 'end-flow', result: { size: '{{variables.size}}', who: '{{lastOutput.decidedBy}}' } },
+        { id: 'small', type: 'end-flow', result: 'too small' },
+      ],
+      edges: [
+        { from: 'give', to: 'gate', condition: '{{lastOutput.size}} > 1' },
+        { from: 'give', to: 'small', default: true },
+        { from: 'gate', to: 'end' },
+      ],
+    };
+
+    it('means the same paths as ${…}, which is how it is stored and shown', async () => {
+      const { key, steps, edges: links } = await ok(send('/workflows', { body: spelt }));
+      expect([steps[0].args, steps[1].message, steps[2].result, links[0].condition]).to.deep.equal([
+        { colour: '${data.colour}', size: '${data.size}' },
+        'Paint ${steps.give.output.colour}, for ${"$"}${data.price}?',
+        { size: '${data.size}', who: '${steps.gate.output.decidedBy}' },
+        'steps.give.output.size > 1',
+      ]);
+      const id = await trigger(key, { colour: 'red', size: 2 });
+      expect((await until(id, 'suspended')).interrupt.message).to.equal('Paint red, for $?');
+      expect((await ok(respond(id, { approved: true }))).output).to.deep.equal({ size: 2, who: 'user-editor' });
+      expect((await until(await trigger(key, { size: 1 }), 'completed')).output).to.equal('too small');
+    });
+
+    it('is read in what an update brings, as it then hangs together, and refused with its place', async () => {
+      const { key } = await ok(send('/workflows', { body: spelt }));
+      const update = (body: object) => send(`/workflows/${key}`, { method: 'PUT', body });
+      const { edges: links } = await ok(update({ edges: [...spelt.edges, { from: 'give', to: 'end' }] }));
+      expect(links).to.have.length(4);
+      const { status, body } = await update({ steps: spelt.steps, output: '{{input.colour' });
+      expect(status).to.equal(400);
+      expect(body.details.map(({ pointer }: { pointer: string }) => pointer)).to.deep.equal([
+        '/steps/2/result/who',
+        '/output',
+      ]);
+      const elsewhere = { ...spelt, name: '{{name}}', steps: [{ ...END, result: '{{input.n}}' }], edges: [] };
+      const other = await call(`${holdpoint.address}/api/workflows`, {
+        key: workspace.keys.editor,
+        body: { ...elsewhere, initialStep: 'end' },
+      });
+      expect(other.body.steps[0].result, 'another face').to.equal('{{input.n}}');
     });
   });
 

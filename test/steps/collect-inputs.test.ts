@@ -160,6 +160,27 @@ describe('an ask-human step', () => {
     });
   });
 
+  it('asks whatever the run was started with, and also where others ask with an answer of that name', () => {
+    const input = { answer: 'yes' };
+    expect(settle(collectInputs, step, { data: input, input }).kind).to.equal('pause');
+    const fields = normal(collectInputs, { id: 'q', type: 'collect-inputs', output: { answer: { type: 'string' } } });
+    expect(settle(collectInputs, fields, { data: input, input }).kind).to.equal('complete');
+  });
+
+  it('may say what it asks as a message, or not at all; in its normal form it stays a question', () => {
+    for (const [written, message] of [
+      [{ message: 'Why?' }, 'Why?'],
+      [{ question: 'Why?', message: 'Well?' }, 'Well?'],
+      [{}, 'What is your answer?'],
+      [{ question: 'Why?', output: { reason: { type: 'string' } } }, 'Why?'],
+    ] as const) {
+      const asking = normal(collectInputs, { id: 'q', type: 'ask-human', ...written });
+      expect(normal(collectInputs, asking)).to.deep.equal(asking);
+      const outcome = settle(collectInputs, asking, { input: { answer: 'a', reason: 'b' } });
+      expect(outcome.kind === 'pause' && outcome.pause.message).to.equal(message);
+    }
+  });
+
   it('takes an answer among its options only', () => {
     expect(answer(step as JsonObject, { answer: 'yes' })).to.deep.equal({
       ok: true,

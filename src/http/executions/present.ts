@@ -6,26 +6,12 @@ import { type Explanation, RUN_REASONS, STEP_REASONS } from '../../core/explain.
 import type { JsonObject } from '../../core/json.ts';
 import { LOG_LEVELS } from '../../core/log-lines.ts';
 import { formatPosition, type LogEntry } from '../../core/log-places.ts';
-import { workflowStatus } from '../../core/publishing.ts';
 import type { RunError, RunStatus, StepRunStatus } from '../../core/run.ts';
-import type { DefinitionRow, VersionRow } from '../../store/definitions.ts';
 import type { FollowedEvent } from '../../store/followed-events.ts';
 import type { NodeView, PodRun, PodRunSummary } from '../../store/pod-runs.ts';
 import type { AttemptEnd, StoredLogLine } from '../../store/run-logs.ts';
 import type { PauseView } from '../../store/run-views.ts';
-import {
-  anything,
-  boolean,
-  integer,
-  json,
-  listOf,
-  namedObject,
-  oneOf,
-  orNull,
-  text,
-  time,
-  uuid,
-} from '../json-schema.ts';
+import { anything, integer, json, listOf, namedObject, oneOf, orNull, text, time, uuid } from '../json-schema.ts';
 import { presentTime } from '../times.ts';
 import { STATUS_WORDS, type StatusWord, TRIGGERS } from './schemas.ts';
 
@@ -374,82 +360,6 @@ function describeEnd({ type, attempt, detail, durationMs }: AttemptEnd) {
     case 'step.failed':
       return { message: `Failed with ${code}: ${message}`, data, durationMs };
   }
-}
-
-const workflowSummary = {
-  id: uuid,
-  key: text,
-  podId: uuid,
-  name: text,
-  description: orNull(text),
-  status: oneOf('draft', 'testing', 'published', 'archived'),
-  version: integer,
-  deployedVersion: { ...orNull(integer), description: 'The version that was deployed last.' },
-  createdBy: text,
-  createdAt: time,
-  updatedAt: time,
-};
-
-export const workflowSummaryAnswer = namedObject('PodWorkflowSummary', workflowSummary);
-
-export function presentWorkflowSummary(row: DefinitionRow): JsonObject {
-  return {
-    id: row.id,
-    key: row.key,
-    podId: row.podId,
-    name: row.name,
-    description: row.description,
-    status: workflowStatus(row),
-    version: row.latestVersion,
-    deployedVersion: row.publishedVersion,
-    createdBy: row.createdBy,
-    createdAt: presentTime(row.createdAt),
-    updatedAt: presentTime(row.updatedAt),
-  };
-}
-
-/** The keys of the definition stand beside these. */
-export const workflowAnswer = namedObject('PodWorkflow', {
-  ...workflowSummary,
-  initialStep: text,
-  steps: listOf(json),
-  edges: listOf(json),
-});
-
-/** One version of a workflow: its definition, with what is known about it; `version` is the one shown. */
-export function presentWorkflow(row: DefinitionRow, { version, body }: VersionRow): JsonObject {
-  const { name, description = null, ...graph } = body;
-  return {
-    ...(graph as unknown as JsonObject), // a definition is JSON; its interface only has no index signature
-    ...presentWorkflowSummary(row),
-    name,
-    description,
-    version,
-  };
-}
-
-export const versionAnswer = namedObject('PodWorkflowVersion', {
-  workflowId: uuid,
-  version: integer,
-  status: oneOf('draft', 'testing', 'published'),
-  createdBy: text,
-  createdAt: time,
-  deployedAt: orNull(time),
-  isLatest: boolean,
-  isDeployed: boolean,
-});
-
-export function presentVersion(row: DefinitionRow, version: Omit<VersionRow, 'body'>): JsonObject {
-  return {
-    workflowId: row.id,
-    version: version.version,
-    status: version.status,
-    createdBy: version.createdBy,
-    createdAt: presentTime(version.createdAt),
-    deployedAt: presentTime(version.publishedAt),
-    isLatest: version.version === row.latestVersion,
-    isDeployed: version.version === row.publishedVersion,
-  };
 }
 
 const nodeExplanation = namedObject('NodeExplanation', {

@@ -4,27 +4,22 @@
 // 400 lines because it is a table: one entry a route, and whoever reads it knows the whole API.
 
 import { AppError, type Problem } from '../../core/errors.ts';
-import { formatPosition, mergeLog, readPosition } from '../../core/log-places.ts';
+import { formatPosition, LOG_START, mergeLog, readPosition } from '../../core/log-places.ts';
 import type { Answer } from '../../core/step-type.ts';
 import { answerRun } from '../../engine/answer-run.ts';
 import { getDefinition } from '../../engine/change-definition.ts';
 import { cancelRun } from '../../engine/control-run.ts';
-import { createDefinition } from '../../engine/create-definition.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { explainRun } from '../../engine/explain-run.ts';
-import { publishDefinition } from '../../engine/publish-definition.ts';
 import { replayRun } from '../../engine/replay-run.ts';
 import type { RunStreams } from '../../engine/run-streams.ts';
 import { startRun } from '../../engine/start-run.ts';
 import { issueTicket } from '../../engine/stream-tickets.ts';
-import { updateDefinition } from '../../engine/update-definition.ts';
-import { findVersion, listDefinitions, listVersions, resolveVersion } from '../../store/definitions.ts';
 import { findRunHead } from '../../store/followed-events.ts';
 import { findPodRun, isPodRun, listPodRuns, type PodRun } from '../../store/pod-runs.ts';
 import type { Reader } from '../../store/readers.ts';
 import { listAttemptEnds, listLogLines } from '../../store/run-logs.ts';
 import { locateInput } from '../errors.ts';
-import { readIfMatch } from '../if-match.ts';
 import { listOf } from '../json-schema.ts';
 import { answerPage } from '../page.ts';
 import { defineRoute, type Face, type Reply, type Route, type RouteRequest } from '../route.ts';
@@ -36,22 +31,13 @@ import * as schemas from './schemas.ts';
 
 const POD = '/workspaces/:wId/pods/:podId';
 const EXECUTIONS = `${POD}/executions`;
-const WORKFLOWS = `${POD}/workflows`;
 
 const TAG = 'Executions';
-const WORKFLOWS_TAG = 'Pods: workflows';
 
-const PAGE = 50;
 const LOG_PAGE = 200;
-const DEFINITION_LIMIT = 5 * 1_048_576;
 
 export function createExecutionsFace(engine: Engine, streams: RunStreams): Face {
-  const routes = [
-    ...executionRoutes(engine),
-    ...watchingRoutes(engine, streams),
-    ...changingRoutes(engine),
-    ...workflowRoutes(engine),
-  ];
+  const routes = [...executionRoutes(engine), ...watchingRoutes(engine, streams), ...changingRoutes(engine)];
   return {
     name: 'executions',
     // What is below `/workspaces` is another face's, whose errors look the same.
@@ -64,7 +50,6 @@ export function createExecutionsFace(engine: Engine, streams: RunStreams): Face 
 }
 
 const shows = (description: string) => ({ description, schema: present.executionAnswer });
-const showsWorkflow = (description: string) => ({ description, schema: present.workflowAnswer });
 
 const CLIENT = {
   'X-Holdpoint-Client': {
@@ -232,28 +217,27 @@ function watchingRoutes(engine: Engine, streams: RunStreams): Route[] {
       tag: TAG,
       summary: 'The log of an execution, oldest line first',
       description:
-        'What handlers of nodes log, and a line for each attempt that has ended. May be read while the execution runs: go on ' +
-        'after the `id` of the last line, and no line is missing or there twice.',
+        'What handlers of nodes log, and a line for each attempt that has ended, in the order of time. May be read while the ' +
+        'execution runs: go on after the `id` of the last line, and no line is missing or there twice. Only a line that was ' +
+        'stored after it was read past comes later than its time.',
       responses: { 200: { description: 'A page of lines.', schema: listOf(present.logLineAnswer) } },
       examples: schemas.logsExamples,
       async handler(request: RouteRequest<schemas.LogsQuery>): Promise<Reply> {
         const { actor, query, reader } = request;
         const { nodeId, level, after, limit = LOG_PAGE } = query;
         const runId = await requireExecution(request);
-        const position = readPosition(after ?? '0.0');
+        const position = after === undefined ? LOG_START : readPosition(after);
         const filter = {
           workspaceId: actor.workspaceId,
           runId,
+          after: position,
           limit: limit + 1,
           ...(nodeId === undefined ? {} : { stepId: nodeId }),
           ...(level === undefined ? {} : { level }),
         };
-        const [lines, ends] = await Promise.all([
-          listLogLines(reader, { ...filter, after: position.line }),
-          listAttemptEnds(reader, { ...filter, after: position.end }),
-        ]);
-        const entries = mergeLog({ lines, ends }, { after: position, limit });
-        const isMore = entries.length < lines.length + ends.length;
+        const [found, ends] = await Promise.all([listLogLines(reader, filter), listAttemptEnds(reader, filter)]);
+        const entries = mergeLog({ ...found, ends }, { after: position, limit });
+        const isMore = entries.length < found.lines.length + ends.length;
         return {
           body: entries.map((entry) => present.presentLogEntry(runId, entry)),
           headers: isMore ? { 'x-next-cursor': formatPosition(entries.at(-1)!.position) } : {},
@@ -337,141 +321,8 @@ function changingRoutes(engine: Engine): Route[] {
       examples: schemas.cancelExamples,
       async handler(request: RouteRequest): Promise<Reply> {
         const { actor, idempotencyId } = request;
-        await cancelRun(engine, { actor, runId: await requireExecution(request), idempotencyId });
+        await cancelRun(engine, { actor, runId: await requireExecution(request), idempotencyId }).catch(nameRefusal);
         return { status: 204, body: null };
-      },
-    }),
-  ];
-}
-
-function workflowRoutes(engine: Engine): Route[] {
-  return [
-    defineRoute({
-      method: 'GET',
-      path: WORKFLOWS,
-      role: 'viewer',
-      query: schemas.listWorkflowsQuery,
-      tag: WORKFLOWS_TAG,
-      summary: 'Lists the workflows of a pod, newest update first',
-      description: '`search` looks into names and descriptions. Archived ones are listed by that status only.',
-      responses: { 200: { description: 'A page of workflows.', schema: listOf(present.workflowSummaryAnswer) } },
-      examples: schemas.listWorkflowsExamples,
-      async handler({ actor, params, query, reader }: RouteRequest<schemas.ListWorkflowsQuery>): Promise<Reply> {
-        const { cursor, limit = PAGE, ...filter } = query;
-        const page = { limit, offset: Number(cursor ?? 0) };
-        const scope = { workspaceId: actor.workspaceId, podId: params['podId']! };
-        const { rows, total } = await listDefinitions(reader, { ...filter, ...page, ...scope });
-        return answerOffset(rows.map(present.presentWorkflowSummary), { ...page, total });
-      },
-    }),
-    defineRoute({
-      method: 'POST',
-      path: WORKFLOWS,
-      role: 'editor',
-      body: schemas.workflowBody,
-      bodyLimit: DEFINITION_LIMIT,
-      tag: WORKFLOWS_TAG,
-      summary: 'Creates a workflow in a pod',
-      description:
-        'It becomes a draft, version 1. A definition that is wrong is refused with every problem at once, each with its ' +
-        'place and a hint.',
-      successStatus: 201,
-      responses: { 201: showsWorkflow('The workflow.') },
-      examples: schemas.createWorkflowExamples,
-      async handler(request: RouteRequest<unknown, schemas.WorkflowBody>): Promise<Reply> {
-        const { actor, params, body, idempotencyId } = request;
-        const named = idempotencyId === undefined ? {} : { id: idempotencyId };
-        const { id } = await createDefinition(engine, { actor, definition: body, podId: params['podId']!, ...named });
-        return { ...(await showWorkflow(request, { workflow: id })), status: 201 };
-      },
-    }),
-    defineRoute({
-      method: 'GET',
-      path: `${WORKFLOWS}/:id`,
-      role: 'viewer',
-      query: schemas.versionQuery,
-      tag: WORKFLOWS_TAG,
-      summary: 'A workflow of a pod, with its definition',
-      responses: { 200: showsWorkflow('The workflow, in the version asked for; default the latest.') },
-      examples: schemas.showWorkflowExamples,
-      handler: (request: RouteRequest<schemas.VersionQuery>) =>
-        showWorkflow(request, { workflow: request.params['id']!, version: request.query.version }),
-    }),
-    defineRoute({
-      method: 'PUT',
-      path: `${WORKFLOWS}/:id`,
-      role: 'editor',
-      body: schemas.updateWorkflowBody,
-      bodyLimit: DEFINITION_LIMIT,
-      headers: {
-        'If-Match': {
-          description: 'The version that was changed, so that nobody’s is lost.',
-          schema: { type: 'string' },
-        },
-      },
-      tag: WORKFLOWS_TAG,
-      summary: 'Adds a version to a workflow of a pod',
-      description:
-        'Takes a whole definition, or only the keys that change (`null` takes one away). Executions stay on the version they ' +
-        'began on.',
-      responses: {
-        200: showsWorkflow('The workflow, in its new version.'),
-        409: { description: 'It is archived.' },
-        412: { description: 'There is a newer version than `If-Match` names: get it, and change that one.' },
-      },
-      examples: schemas.updateWorkflowExamples,
-      async handler(request: RouteRequest<unknown, schemas.WorkflowBody>): Promise<Reply> {
-        const { actor, params, header, idempotencyId } = request;
-        const { status, ...changes } = request.body;
-        const expected = readIfMatch(header('if-match'));
-        const { id, version } = await updateDefinition(engine, {
-          actor,
-          workflow: params['id']!,
-          podId: params['podId']!,
-          changes,
-          ...(status === undefined ? {} : { status }),
-          ...(expected === null ? {} : { expected }),
-          ...(idempotencyId === undefined ? {} : { requestId: idempotencyId }),
-        });
-        return showWorkflow(request, { workflow: id, version: String(version) });
-      },
-    }),
-    defineRoute({
-      method: 'POST',
-      path: `${WORKFLOWS}/:id/deploy`,
-      role: 'editor',
-      body: schemas.deployBody,
-      tag: WORKFLOWS_TAG,
-      summary: 'Deploys a version of a workflow',
-      description: 'The latest, or the one named: it becomes the `published` one.',
-      responses: { 200: showsWorkflow('The workflow.'), 409: { description: 'It is archived.' } },
-      examples: schemas.deployExamples,
-      async handler(request: RouteRequest<unknown, schemas.DeployBody>): Promise<Reply> {
-        const { actor, params, body, idempotencyId } = request;
-        const version = body.version === undefined ? {} : { version: String(body.version) };
-        const named = { workflow: params['id']!, podId: params['podId']! };
-        const { id } = await publishDefinition(engine, { actor, ...named, ...version, idempotencyId });
-        return showWorkflow(request, { workflow: id });
-      },
-    }),
-    defineRoute({
-      method: 'GET',
-      path: `${WORKFLOWS}/:id/versions`,
-      role: 'viewer',
-      query: schemas.versionsQuery,
-      tag: WORKFLOWS_TAG,
-      summary: 'The versions of a workflow of a pod, newest first',
-      responses: { 200: { description: 'A page of versions.', schema: listOf(present.versionAnswer) } },
-      examples: schemas.versionsExamples,
-      async handler({ actor, params, query, reader }: RouteRequest<schemas.VersionsQuery>): Promise<Reply> {
-        const named = { actor, workflow: params['id']!, podId: params['podId']! };
-        const row = await getDefinition({ db: reader }, named);
-        const page = { limit: query.limit ?? PAGE, offset: Number(query.cursor ?? 0) };
-        const { rows, total } = await listVersions(reader, { ...page, definitionId: row.id });
-        return answerOffset(
-          rows.map((version) => present.presentVersion(row, version)),
-          { ...page, total },
-        );
       },
     }),
   ];
@@ -508,25 +359,6 @@ function executionNotFound(): AppError {
 async function showExecution({ params, reader }: Asked): Promise<Reply> {
   const run = await getExecution(reader, { podId: params['podId']!, runId: params['id']! });
   return { body: present.presentExecution(run) };
-}
-
-/** Throws `workflow_not_found`, `version_not_found`. */
-async function showWorkflow(
-  { actor, params, reader }: Asked,
-  { workflow, version }: { workflow: string; version?: string | undefined },
-): Promise<Reply> {
-  const row = await getDefinition({ db: reader }, { actor, workflow, podId: params['podId']! });
-  const number = resolveVersion(row, version);
-  const found = number === null ? null : await findVersion(reader, { definitionId: row.id, version: number });
-  if (found === null)
-    throw new AppError('version_not_found', 'the workflow has no such version; leave it out for the latest');
-  return { body: present.presentWorkflow(row, found) };
-}
-
-/** A page whose cursor is how many come before it. */
-function answerOffset(body: Reply['body'] & unknown[], { offset, total }: { offset: number; total: number }): Reply {
-  const end = offset + body.length;
-  return { body, headers: end < total && body.length > 0 ? { 'x-next-cursor': String(end) } : {} };
 }
 
 /** For `catch`: the step to replay from is `fromNodeId` here. */
@@ -584,7 +416,14 @@ function locateAnswer({ answer }: schemas.RespondBody): (error: unknown) => neve
   };
 }
 
+/** For `catch`: a refusal in the words of this face. */
+function nameRefusal(error: unknown): never {
+  if (!(error instanceof AppError)) throw error;
+  throw new AppError(error.code, MESSAGES[error.code] ?? error.message, error.details, { cause: error });
+}
+
 const MESSAGES: Readonly<Partial<Record<AppError['code'], string>>> = {
+  run_finished: 'the execution is over, and takes nothing any more; replay it to run it again',
   ambiguous_pause: 'several nodes ask for this; say which one with nodeId',
   run_not_paused: 'the execution does not wait for such a response; its interrupts say what it waits for',
   already_answered: 'this node does not wait for an answer any more; the interrupts say which do',

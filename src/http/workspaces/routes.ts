@@ -89,7 +89,8 @@ function workspaceRoutes(engine: Engine): Route[] {
       summary: 'Makes a workspace, with a first API key that is shown this once',
       description:
         'Owners of a workspace make others. Whose credential it is becomes the owner of the new one, which is entered with ' +
-        'the new key. Without a `slug` one is made from the name.',
+        'the new key. Without a `slug` one is made from the name. Under the same `Idempotency-Key`, as after an answer that never ' +
+        'came, it is the same workspace with another key: no copy of a key is kept.',
       successStatus: 201,
       responses: {
         201: { description: 'The workspace, with the text of its first key', schema: present.newWorkspaceAnswer },
@@ -98,7 +99,7 @@ function workspaceRoutes(engine: Engine): Route[] {
       examples: schemas.createWorkspaceExamples,
       async handler({ actor, body, idempotencyId }: RouteRequest<unknown, schemas.NewWorkspaceBody>): Promise<Reply> {
         const { row, keyId, key } = await createWorkspace(engine, { actor, ...body, id: idempotencyId });
-        return { status: 201, body: { ...present.presentWorkspace(row), keyId, key }, shownOnce: ['key'] };
+        return { status: 201, body: { ...present.presentWorkspace(row), keyId, key }, isRemade: true };
       },
     }),
     defineRoute({
@@ -117,6 +118,7 @@ function workspaceRoutes(engine: Engine): Route[] {
       method: 'PATCH',
       path: '/workspaces/:wId',
       role: 'owner',
+      mayBeGone: 'wId',
       body: schemas.workspaceBody,
       tag: WORKSPACES,
       summary: 'Gives a workspace another name or slug',
@@ -125,8 +127,10 @@ function workspaceRoutes(engine: Engine): Route[] {
         409: { description: 'Another workspace has the slug' },
       },
       examples: schemas.changeWorkspaceExamples,
-      async handler({ actor, body }: RouteRequest<unknown, schemas.WorkspaceBody>): Promise<Reply> {
-        return { body: present.presentWorkspace(await changeWorkspace(engine, { actor, ...body })) };
+      async handler(request: RouteRequest<unknown, schemas.WorkspaceBody>): Promise<Reply> {
+        const { actor, params, body, idempotencyId } = request;
+        const row = await changeWorkspace(engine, { actor, workspace: params['wId']!, ...body, idempotencyId });
+        return { body: present.presentWorkspace(row) };
       },
     }),
   ];
@@ -163,8 +167,7 @@ function podRoutes(engine: Engine): Route[] {
       },
       examples: schemas.createPodExamples,
       async handler({ actor, body, idempotencyId }: RouteRequest<unknown, schemas.PodBody>): Promise<Reply> {
-        const named = idempotencyId === undefined ? {} : { id: idempotencyId };
-        return { status: 201, body: present.presentPod(await createPod(engine, { actor, ...body, ...named })) };
+        return { status: 201, body: present.presentPod(await createPod(engine, { actor, ...body, idempotencyId })) };
       },
     }),
     defineRoute({
@@ -185,6 +188,7 @@ function podRoutes(engine: Engine): Route[] {
       method: 'PUT',
       path: '/workspaces/:wId/pods/:podId',
       role: 'admin',
+      mayBeGone: 'podId',
       body: schemas.podBody,
       tag: PODS,
       summary: 'Gives a pod another name or slug',
@@ -193,14 +197,17 @@ function podRoutes(engine: Engine): Route[] {
         409: { description: 'Another pod has the slug, or this is the default one, which keeps its own' },
       },
       examples: schemas.changePodExamples,
-      async handler({ actor, params, body }: RouteRequest<unknown, schemas.PodBody>): Promise<Reply> {
-        return { body: present.presentPod(await changePod(engine, { actor, id: params['podId']!, ...body })) };
+      async handler(request: RouteRequest<unknown, schemas.PodBody>): Promise<Reply> {
+        const { actor, params, body, idempotencyId } = request;
+        const row = await changePod(engine, { actor, pod: params['podId']!, ...body, idempotencyId });
+        return { body: present.presentPod(row) };
       },
     }),
     defineRoute({
       method: 'DELETE',
       path: '/workspaces/:wId/pods/:podId',
       role: 'admin',
+      mayBeGone: 'podId',
       tag: PODS,
       summary: 'Deletes a pod in which there is nothing',
       description: 'API keys that are limited to it stay, and find nothing any more.',
@@ -210,8 +217,8 @@ function podRoutes(engine: Engine): Route[] {
         409: { description: 'There is something in it, or it is the default one' },
       },
       examples: schemas.deletePodExamples,
-      async handler({ actor, params }): Promise<Reply> {
-        await endPod(engine, { actor, id: params['podId']! });
+      async handler({ actor, params, idempotencyId }): Promise<Reply> {
+        await endPod(engine, { actor, pod: params['podId']!, idempotencyId });
         return { status: 204, body: null };
       },
     }),

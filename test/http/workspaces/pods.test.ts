@@ -94,13 +94,6 @@ describe('pods', () => {
     expect(theirs.status).to.equal(201);
   });
 
-  it('are made once by the same request', async () => {
-    const headers = { 'idempotency-key': 'once' };
-    const make = () => send('/pods', { body: { name: 'Once' }, headers });
-    expect((await make()).body).to.deep.equal((await make()).body);
-    expect(await ok(send('/pods'))).to.have.length(2);
-  });
-
   it('are deleted when there is nothing in them', async () => {
     await createPod('Full');
     const { workflow, execution } = await fill('full');
@@ -209,7 +202,7 @@ describe('pods', () => {
       );
     });
 
-    it('finds nothing anywhere else, on no route of the table, nor on the board', async () => {
+    it('is of no use anywhere else, on no route of the table, nor on the board, and is told where it is', async () => {
       await createPod('Mine');
       await createPod('Other');
       const key = await limit('mine');
@@ -226,10 +219,13 @@ describe('pods', () => {
           key,
           ...(body === undefined ? {} : { body }),
         });
-        // What needs a higher role than its own is refused without looking.
-        expect(status, nameOf(route)).to.equal(route.role === 'owner' && path.includes('/pods/') ? 403 : 404);
+        expect(status, nameOf(route)).to.equal(path.includes('/pods/') ? 404 : 403);
       }
-      expect((await holdpoint.ask('/admin/queues', { key })).status).to.equal(404);
+      expect((await holdpoint.ask('/admin/queues', { key })).status).to.equal(403);
+      const { id: podId } = await ok(send('/pods/mine'));
+      expect((await holdpoint.ask('/api/workflows', { key })).body.error.message).to.contain(
+        `this API key is limited to one pod: use it below /workspaces/${workspace.id}/pods/${podId}, or a key without podId here`,
+      );
       const unknown = await send('/pods/nowhere/executions', { key });
       const other = await send('/pods/other/executions', { key });
       const said = ({ status, body: { requestId: _, ...body } }: Answer) => ({ status, body });
@@ -241,9 +237,9 @@ describe('pods', () => {
       const key = await limit('mine');
       await send('/pods/mine', { method: 'DELETE' });
       await createPod('Mine');
-      for (const path of ['/pods/mine', '/pods/default', '/pods', '']) {
+      for (const path of ['/pods/mine', '/pods/default'])
         expect((await send(path, { key })).status, path).to.equal(404);
-      }
+      for (const path of ['/pods', '']) expect((await send(path, { key })).status, path).to.equal(403);
     });
   });
 });

@@ -47,7 +47,7 @@ describe('the workspaces face', () => {
       expect((await patch({ slug: holdpoint.workspace.slug })).status).to.equal(409);
     });
 
-    it('are made by owners, who enter the new one with the key that is shown once, and nobody else’s', async () => {
+    it('are made by owners, who enter with the key that is shown once; asked again, there is one more key', async () => {
       const { keys } = holdpoint.workspace;
       const make = (body: object, headers = {}, key = keys.owner) =>
         holdpoint.ask('/workspaces', { key, body, headers });
@@ -62,7 +62,9 @@ describe('the workspaces face', () => {
       });
       expect(createdAt).to.match(ISO);
       const again = await make({ name: 'Acme Labs', slug: 'acme-labs' }, named);
-      expect(again.body).to.deep.equal({ ...body, key: null });
+      const second = { key: again.body.key, keyId: again.body.keyId };
+      expect([again.status, again.body]).to.deep.equal([201, { ...body, ...second }]);
+      expect((await make({ name: 'Acme Labs' }, named)).status).to.equal(422);
 
       const inNew = (path: string, as = key) => holdpoint.ask(`/workspaces/acme-labs${path}`, { key: as });
       expect((await inNew('')).body).to.deep.equal({ ...rest, createdAt });
@@ -72,8 +74,10 @@ describe('the workspaces face', () => {
       ]);
       const listed = (await inNew('/api-keys')).body;
       expect(listed.map(({ id, role, userId }: Record<string, string>) => ({ id, role, userId }))).to.deep.equal([
+        { id: second.keyId, role: 'owner', userId: 'user-owner' },
         { id: keyId, role: 'owner', userId: 'user-owner' },
       ]);
+      expect((await inNew('', second.key)).body).to.deep.equal({ ...rest, createdAt });
       expect(await holdpoint.ask('/api/workflows', { key }).then((answer) => answer.body)).to.deep.equal([]);
       expect((await inNew('', keys.owner)).status).to.equal(404);
       expect((await ask('', { key })).status).to.equal(404);
