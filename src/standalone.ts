@@ -3,6 +3,7 @@
 
 import { pathToFileURL } from 'node:url';
 import { type Config, loadConfig } from './config.ts';
+import { forgetAddress, noteAddress } from './standalone-address.ts';
 import { type Credentials, loadCredentials } from './standalone-credentials.ts';
 import { formatWelcome } from './standalone-welcome.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './store/embedded-postgres.ts';
@@ -52,7 +53,10 @@ export async function startStandalone(config: Config, say: (line: string) => voi
     parts.push({ name: 'web', stop: () => web.stop() });
     const worker = await startWorker(settings);
     parts.push({ name: 'worker', stop: () => worker.stop() });
-    return { address: reachable(web.address), credentials, postgres, stop };
+    const address = reachable(web.address);
+    await noteAddress(config.dataDir, address);
+    parts.push({ name: 'address', stop: () => forgetAddress(config.dataDir) });
+    return { address, credentials, postgres, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -6,12 +6,15 @@ import type { Command } from 'commander';
 import { HoldpointClient } from '../sdk/client.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { createOutput, type Output } from './output.ts';
-import { type GlobalFlags, readSettings, type Settings } from './settings.ts';
+import { type GlobalFlags, isRunByNpx, readSettings, type Settings } from './settings.ts';
+import { nameProgram } from './suggestions.ts';
 
 export interface Session {
   client: HoldpointClient;
   settings: Settings;
   output: Output;
+  /** How this program is called, in the commands that it suggests. */
+  program: string;
 }
 
 /** What a command does; the number is the exit code, default 0. */
@@ -30,7 +33,7 @@ export function defineAction<Flags = object>(command: Command, action: Action<Fl
     const flags = command.optsWithGlobals<Flags & GlobalFlags>();
     const settings = readSettings(flags);
     const client = new HoldpointClient({ ...settings, maxRetries: MAX_RETRIES });
-    const session = { client, settings, output: createOutput(flags) };
+    const session = { client, settings, output: createOutput(flags), program: nameProgram(flags, isRunByNpx()) };
     process.exitCode = (await action(session, flags, command.processedArgs as string[])) ?? 0;
   });
 }

@@ -1,6 +1,6 @@
 // `holdpoint deploy <file>`: a workflow from a file becomes the published version of the workflow of its name, new or not.
 
-import { readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
@@ -45,6 +45,7 @@ async function replace(client: HoldpointClient, id: string, definition: Written)
 
 /** From JSON, or the one export of a module that looks like a definition. Throws `UsageError`. */
 async function readDefinition(file: string): Promise<Written> {
+  if (/\.[cm]?tsx?$/.test(file)) throw new UsageError(`${file} is TypeScript: compile it, and deploy the JavaScript`);
   const values = /\.[cm]?js$/.test(file) ? await importAll(file) : [readJson(file === '-' ? file : `@${file}`, file)];
   const found = values.filter(isWritten);
   if (found.length === 1) return found[0]!;
@@ -56,13 +57,11 @@ async function readDefinition(file: string): Promise<Written> {
 }
 
 async function importAll(file: string): Promise<unknown[]> {
-  // Told apart from what goes wrong inside of it.
-  try {
-    readFileSync(file);
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-  const module: unknown = await import(pathToFileURL(resolve(file)).href);
+  if (!existsSync(file)) throw new UsageError(`${file}: there is no such file`);
+  const refuse = (error: unknown): never => {
+    throw new UsageError(`${file}: ${error instanceof Error ? error.message : error}`);
+  };
+  const module: unknown = await import(pathToFileURL(resolve(file)).href).catch(refuse);
   return [...new Set(Object.values(module as object))];
 }
 

@@ -4,11 +4,11 @@
 import type { Command } from 'commander';
 import type { Execution, ExecutionLog, ExecutionSummary } from '../sdk/api-types.ts';
 import type { HoldpointClient, LogsQuery } from '../sdk/client.ts';
-import { defineAction, readJsonObject, readSeconds } from './command.ts';
+import { defineAction, readJsonObject, readSeconds, type Session } from './command.ts';
 import { UsageError } from './exit-codes.ts';
 import { followExecution } from './follow.ts';
 import { formatDuration, formatTable } from './output.ts';
-import { suggestAnswers } from './progress.ts';
+import { suggestAnswers } from './suggestions.ts';
 
 const LOG_PAGE = 500;
 
@@ -33,7 +33,8 @@ function withFollow(command: Command): Command {
     .option('-t, --timeout <seconds>', 'watch no longer than this');
 }
 
-function readTimeout({ timeout }: FollowFlags): { timeoutMs?: number } {
+function readTimeout({ follow, timeout }: FollowFlags): { timeoutMs?: number } {
+  if (timeout !== undefined && follow !== true) throw new UsageError('--timeout is for --follow');
   return timeout === undefined ? {} : { timeoutMs: readSeconds(timeout, '--timeout') };
 }
 
@@ -70,10 +71,11 @@ function addStatus(program: Command): void {
   type Flags = FollowFlags & { workflow?: string; status?: ExecutionSummary['status']; limit: string };
   defineAction<Flags>(withFollow(command), async (session, flags, [id]) => {
     const { client, output } = session;
-    if (id !== undefined && flags.follow) return followExecution(session, id, readTimeout(flags));
+    const wait = readTimeout(flags);
+    if (id !== undefined && flags.follow) return followExecution(session, id, wait);
     if (id !== undefined) {
       const execution = await client.getExecution(id);
-      output.result(execution, formatExecution(execution));
+      output.result(execution, formatExecution(session, execution));
       return undefined;
     }
     if (flags.follow) throw new UsageError('--follow needs the id of an execution');
@@ -115,9 +117,9 @@ function addDecisions(program: Command): void {
       .description(`${verb} what an execution waits for`)
       .option('--node <node>', 'which node is meant, where several wait')
       .option('-r, --reason <text>', 'kept with the decision');
-    defineAction<{ node?: string; reason?: string }>(command, async ({ client, output }, { node, reason }, [id]) => {
-      const execution = await client[verb](id!, { reason, nodeId: node });
-      output.result(execution, formatExecution(execution));
+    defineAction<{ node?: string; reason?: string }>(command, async (session, { node, reason }, [id]) => {
+      const execution = await session.client[verb](id!, { reason, nodeId: node });
+      session.output.result(execution, formatExecution(session, execution));
       return undefined;
     });
   }
@@ -133,23 +135,23 @@ function addResume(program: Command): void {
     .option('-r, --reason <text>', 'kept with the choice of an action')
     .option('--node <node>', 'which node is meant, where several wait');
   type Flags = { data?: string; answer?: string; action?: string; reason?: string; node?: string };
-  defineAction<Flags>(command, async ({ client, output }, flags, [id]) => {
+  defineAction<Flags>(command, async (session, flags, [id]) => {
     const { answer, action: actionId, reason, node: nodeId } = flags;
     const data = flags.data === undefined ? undefined : readJsonObject(flags.data, '--data');
     if (data === undefined && answer === undefined && actionId === undefined)
       throw new UsageError('say what the answer is: --data, --answer or --action');
-    const execution = await client.respond(id!, { data, answer, actionId, reason, nodeId });
-    output.result(execution, formatExecution(execution));
+    const execution = await session.client.respond(id!, { data, answer, actionId, reason, nodeId });
+    session.output.result(execution, formatExecution(session, execution));
     return undefined;
   });
 }
 
 function addCancel(program: Command): void {
   const command = program.command('cancel <execution>').description('cancel an execution');
-  defineAction(command, async ({ client, output }, _, [id]) => {
-    await client.cancel(id!);
-    const execution = await client.getExecution(id!);
-    output.result(execution, formatExecution(execution));
+  defineAction(command, async (session, _, [id]) => {
+    await session.client.cancel(id!);
+    const execution = await session.client.getExecution(id!);
+    session.output.result(execution, formatExecution(session, execution));
     return undefined;
   });
 }
@@ -176,7 +178,7 @@ function formatRow({ id, status, createdAt, triggeredBy, error }: ExecutionSumma
   return [id, status, createdAt, triggeredBy, error?.message ?? ''];
 }
 
-function formatExecution(execution: Execution): string[] {
+function formatExecution({ program }: Session, execution: Execution): string[] {
   const { id, status, version, createdAt, error, output, nodeResults, interrupts } = execution;
   const nodes = Object.entries(nodeResults).map(([name, node]) => [
     `  ${name}`,
@@ -186,7 +188,7 @@ function formatExecution(execution: Execution): string[] {
   return [
     `${id}  ${status}  version ${version}, ${createdAt}`,
     ...formatTable(nodes),
-    ...interrupts.flatMap((interrupt) => suggestAnswers(id, interrupt).map((command) => `  → ${command}`)),
+    ...interrupts.flatMap((interrupt) => suggestAnswers(program, id, interrupt).map((command) => `  → ${command}`)),
     ...(error === null ? [] : [`error: ${error.message}`]),
     ...(status === 'completed' ? [JSON.stringify(output, null, 2)] : []),
   ];

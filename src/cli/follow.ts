@@ -9,20 +9,23 @@ import { Progress } from './progress.ts';
 
 /** Answers the exit code. Ctrl-C ends the watching and not the execution. */
 export async function followExecution(
-  { client, output }: Session,
+  { client, output, program }: Session,
   id: string,
   { timeoutMs }: { timeoutMs?: number | undefined },
 ): Promise<number> {
   const interrupted = new AbortController();
   const onInterrupt = () => interrupted.abort();
   process.once('SIGINT', onInterrupt);
-  const progress = output.isJson ? null : new Progress(output, id);
+  // Says at once what is wrong; once it is followed, every failure might be a restart of the server.
+  await client.getExecution(id);
+  const progress = output.isJson ? null : new Progress(output, { id, program });
   try {
     const execution = await client
       .waitForCompletion(id, {
         timeoutMs,
         signal: interrupted.signal,
         onEvent: (event) => (progress === null ? output.line(JSON.stringify(event)) : progress.show(event)),
+        onRetry: (error) => progress?.lose(error.message),
       })
       .catch(readEnd);
     progress?.stop();
@@ -31,7 +34,7 @@ export async function followExecution(
   } catch (error) {
     progress?.stop();
     if (!interrupted.signal.aborted) throw error;
-    process.stderr.write(`It goes on. Watch it again: holdpoint status ${id} --follow\n`);
+    process.stderr.write(`It goes on. Watch it again: ${program} status ${id} --follow\n`);
     return EXIT.interrupted;
   } finally {
     process.removeListener('SIGINT', onInterrupt);

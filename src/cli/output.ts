@@ -63,12 +63,25 @@ function describeError(error: unknown): object {
 }
 
 function formatError(error: unknown): string {
+  const message = messageOf(error);
   const problems = error instanceof ApiError ? error.details : [];
-  const lines = problems.map(
-    ({ pointer, message, hint }) => `  ${pointer || '/'} ${message}${hint === undefined ? '' : ` (${hint})`}`,
-  );
-  const asked = error instanceof ApiError && error.requestId !== null ? [`  request ${error.requestId}`] : [];
-  return [`holdpoint: ${messageOf(error)}`, ...lines, ...asked].join('\n');
+  const lines = problems
+    .map(({ pointer, message, hint }) => `${pointer || '/'} ${message}${hint === undefined ? '' : ` (${hint})`}`)
+    // The only problem is the whole message.
+    .filter((line) => line !== message);
+  const asked = error instanceof ApiError && error.requestId !== null ? [`request ${error.requestId}`] : [];
+  return [`holdpoint: ${message}`, ...[...lines, ...hintAt(error), ...asked].map((line) => `  ${line}`)].join('\n');
+}
+
+/** What to do, where the server cannot know how it was asked. */
+function hintAt(error: unknown): string[] {
+  if (!(error instanceof ApiError)) return [];
+  if (error.status === 0)
+    return [
+      'start one with `holdpoint start`, or say where it is: --url or HOLDPOINT_URL (`holdpoint doctor` looks closer)',
+    ];
+  if (error.status === 401) return ['the key is that of --api-key or HOLDPOINT_API_KEY; `holdpoint doctor` says which'];
+  return [];
 }
 
 function messageOf(error: unknown): string {

@@ -12,7 +12,7 @@ const EXTENSION = extname(fileURLToPath(import.meta.url));
 export function addProcessCommands(program: Command): void {
   addProcess(program, 'start', {
     file: 'standalone',
-    description: 'everything in one process, on a database that it brings along: for a first run and development',
+    description: 'everything in one process, on a database that it brings along; for a first run and development',
     // As `npm start` has it: for this machine alone, and a terminal that people read.
     defaults: { HOST: '127.0.0.1', LOG_LEVEL: 'warn' },
   });
@@ -28,7 +28,7 @@ interface Process {
 }
 
 function addProcess(program: Command, name: string, { file, description, defaults = {} }: Process): void {
-  const command = program.command(name).description(`${description}; settings are environment variables`);
+  const command = program.command(name).description(description);
   if (name === 'start' || name === 'web') command.option('-p, --port <port>', 'instead of PORT');
   command.action(({ port }: { port?: string }) => {
     setEnvironment({ defaults, flags: { PORT: port } });

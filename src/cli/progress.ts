@@ -4,27 +4,40 @@
 import type { Interrupt } from '../sdk/api-types.ts';
 import type { StreamedEvent } from '../sdk/event-stream.ts';
 import { formatDuration, type Output, type Style } from './output.ts';
+import { suggestAnswers } from './suggestions.ts';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 80;
 const NAME_WIDTH = 20;
+/** The client tries at least so often; after this long without a failure there is a connection. */
+const RECONNECT_MS = 12_000;
+/** Whoever reads lines is told of an outage so often. */
+const REMIND_MS = 60_000;
 /** To the start of the line, and erase it. */
 const ERASE = '\r\x1b[2K';
 
 type NodeUpdate = Extract<StreamedEvent, { type: 'node_update' }>;
 
+interface Followed {
+  id: string;
+  /** How this program is called, in the commands that it suggests. */
+  program: string;
+}
+
 /** Prints what happens as lines; `stop` ends the moving line. */
 export class Progress {
   readonly #output: Output;
-  readonly #executionId: string;
+  readonly #followed: Followed;
   /** What is at work or waits, since when. */
   readonly #open = new Map<string, number>();
   #timer: NodeJS.Timeout | null = null;
   #frame = 0;
+  #lostAt = Number.NEGATIVE_INFINITY;
+  #toldLossAt = Number.NEGATIVE_INFINITY;
 
-  constructor(output: Output, executionId: string) {
+  constructor(output: Output, followed: Followed) {
     this.#output = output;
-    this.#executionId = executionId;
+    this.#followed = followed;
     if (output.isTerminal) this.#timer = setInterval(() => this.#draw(), FRAME_MS);
   }
 
@@ -32,9 +45,16 @@ export class Progress {
     if (event.type === 'node_update') this.#note(event);
     else if (event.type === 'execution_suspended' && event.interrupt.nodeId !== undefined)
       this.#note({ nodeId: event.interrupt.nodeId, status: 'suspended' });
-    const lines = this.#write(event);
-    if (this.#output.isTerminal && lines.length > 0) this.#output.draw(ERASE);
-    for (const line of lines) this.#output.line(line);
+    this.#lostAt = Number.NEGATIVE_INFINITY;
+    this.#print(this.#write(event));
+  }
+
+  /** There is no connection for now. */
+  lose(reason: string): void {
+    this.#lostAt = Date.now();
+    if (this.#output.isTerminal || this.#lostAt - this.#toldLossAt < REMIND_MS) return;
+    this.#toldLossAt = this.#lostAt;
+    this.#print([`${this.#output.paint('yellow', '…')} ${reason}; trying again`]);
   }
 
   stop(): void {
@@ -50,13 +70,19 @@ export class Progress {
     else if (!this.#open.has(nodeId)) this.#open.set(nodeId, Date.now());
   }
 
+  #print(lines: readonly string[]): void {
+    if (this.#output.isTerminal && lines.length > 0) this.#output.draw(ERASE);
+    for (const line of lines) this.#output.line(line);
+  }
+
   #draw(): void {
     const [first] = this.#open.values();
     const since = first === undefined ? '' : ` · ${formatDuration(Date.now() - first)}`;
     const names = [...this.#open.keys()].slice(0, 3).join(', ') || 'working';
     this.#frame = (this.#frame + 1) % FRAMES.length;
     // A line that wraps could not be erased again.
-    const text = `${names}${since}`.slice(0, this.#output.width - 3);
+    const lost = Date.now() - this.#lostAt < RECONNECT_MS ? ' · no connection, trying again' : '';
+    const text = `${names}${since}${lost}`.slice(0, this.#output.width - 3);
     this.#output.draw(`${ERASE}${this.#output.paint('cyan', FRAMES[this.#frame]!)} ${text}`);
   }
 
@@ -84,7 +110,8 @@ export class Progress {
     const name = interrupt.nodeId ?? 'execution';
     const said = interrupt.message ?? interrupt.reason ?? null;
     const what = `${WAITS[interrupt.type]}${said === null ? '' : `: ${said}`}`;
-    const how = suggestAnswers(this.#executionId, interrupt).map(
+    const { program, id } = this.#followed;
+    const how = suggestAnswers(program, id, interrupt).map(
       (command) => `${' '.repeat(NAME_WIDTH + 3)}${this.#output.paint('dim', command)}`,
     );
     return [this.#row('yellow', '‖', name, what), ...how];
@@ -101,25 +128,3 @@ const WAITS: Readonly<Record<Interrupt['type'], string>> = {
   inputs: 'waits for input',
   hold: 'is held',
 };
-
-/** Commands that answer what an execution waits for. */
-export function suggestAnswers(id: string, { type, fields, options, actions = [], nodeId }: Interrupt): string[] {
-  const node = nodeId === undefined ? '' : ` --node ${nodeId}`;
-  switch (type) {
-    case 'approval': {
-      const plain = actions.every(({ outcome }) => outcome !== undefined);
-      if (plain) return [`holdpoint approve ${id}${node}`, `holdpoint reject ${id}${node} --reason '…'`];
-      return actions.map((action) => `holdpoint resume ${id}${node} --action ${action.id}`);
-    }
-    case 'question':
-      return [`holdpoint resume ${id}${node} --answer '${options?.[0] ?? '…'}'`];
-    case 'inputs':
-      return [
-        `holdpoint resume ${id}${node} --data '{${Object.keys(fields ?? {})
-          .map((name) => `"${name}": …`)
-          .join(', ')}}'`,
-      ];
-    case 'hold':
-      return [];
-  }
-}

@@ -1,6 +1,6 @@
-// Where the server is and who asks: flags, then HOLDPOINT_URL, HOLDPOINT_API_KEY and HOLDPOINT_WORKSPACE, then the credentials
-// that a server on this machine left in `.holdpoint`. Reads the environment itself: src/config.ts is the servers' and not
-// for a program that may run where no server is.
+// Where the server is and who asks: flags, then HOLDPOINT_URL, HOLDPOINT_API_KEY and HOLDPOINT_WORKSPACE, then the address and
+// the credentials that a server on this machine left in `.holdpoint`. Reads the environment itself: src/config.ts is the
+// servers' and not for a program that may run where no server is.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ const LOCAL_URL = 'http://127.0.0.1:3000';
 
 /** Throws `UsageError` where something is missing. */
 export function readSettings(flags: GlobalFlags, env: Environment = process.env): Settings {
-  const baseUrl = flags.url ?? named(env, 'HOLDPOINT_URL') ?? LOCAL_URL;
+  const baseUrl = flags.url ?? named(env, 'HOLDPOINT_URL') ?? readAddress(env) ?? LOCAL_URL;
   if (!URL.canParse(baseUrl) || !/^https?:$/.test(new URL(baseUrl).protocol))
     throw new UsageError(`"${baseUrl}" is no address of a server: write it as ${LOCAL_URL}`);
   const pod = flags.pod ?? named(env, 'HOLDPOINT_POD');
@@ -41,7 +41,7 @@ function readCredentials(flags: GlobalFlags, env: Environment, baseUrl: string) 
     return { apiKey: flags.apiKey, workspace: workspace ?? 'default', keySource: '--api-key' };
   const apiKey = named(env, 'HOLDPOINT_API_KEY');
   if (apiKey !== undefined) return { apiKey, workspace: workspace ?? 'default', keySource: 'HOLDPOINT_API_KEY' };
-  const file = join(named(env, 'HOLDPOINT_DATA_DIR') ?? '.holdpoint', 'credentials.json');
+  const file = join(folderOf(env), 'credentials.json');
   // A key of this machine's server is nobody else's to see.
   const local = isLocal(baseUrl) ? readLocal(file) : null;
   if (local === null)
@@ -49,6 +49,20 @@ function readCredentials(flags: GlobalFlags, env: Environment, baseUrl: string) 
       `there is no API key for ${baseUrl}: set HOLDPOINT_API_KEY, pass --api-key, or start a server here with \`holdpoint start\``,
     );
   return { apiKey: local.apiKey, workspace: workspace ?? local.workspace, keySource: file };
+}
+
+function folderOf(env: Environment): string {
+  return named(env, 'HOLDPOINT_DATA_DIR') ?? '.holdpoint';
+}
+
+/** Where the standalone server of this folder listens, or did so last; null where none ever has. */
+function readAddress(env: Environment): string | null {
+  try {
+    const address = readFileSync(join(folderOf(env), 'address'), 'utf8').trim();
+    return URL.canParse(address) ? address : null;
+  } catch {
+    return null;
+  }
 }
 
 function named(env: Environment, name: string): string | undefined {
@@ -84,6 +98,11 @@ export function setEnvironment(
 export function readTerminal(stream: NodeJS.WriteStream, env: Environment = process.env) {
   const isTerminal = stream.isTTY === true && env['TERM'] !== 'dumb';
   return { isTerminal, hasColor: isTerminal && !env['NO_COLOR'] };
+}
+
+/** Whether this program was called by `npx`, and may be known to no shell by its name. */
+export function isRunByNpx(env: Environment = process.env): boolean {
+  return env['npm_command'] === 'exec';
 }
 
 /** Whether this machine knows the database of a deployment. */

@@ -162,6 +162,8 @@ export interface InboundWebhook {
   enabled: boolean;
   /** It takes what nobody has signed. */
   public: boolean;
+  /** What makes two messages one. */
+  dedupe: 'id' | 'body';
   /** Where messages are sent. */
   url: string;
   createdBy: string;
@@ -230,6 +232,8 @@ export interface NewInboundWebhook {
   enabled: boolean;
   /** It takes what nobody has signed. */
   public: boolean;
+  /** What makes two messages one. */
+  dedupe: 'id' | 'body';
   /** Where messages are sent. */
   url: string;
   createdBy: string;
@@ -392,7 +396,7 @@ export interface ScheduleError {
 export interface ScheduleFire {
   /** The time that it was due. */
   time: string;
-  /** `waiting` for the run before, `skipped` because that was not over, `missed` in an outage, or `failed` to start. */
+  /** `waiting` for its turn, `skipped` because a run was not over, `missed` in an outage, or `failed` to start. */
   outcome: 'started' | 'waiting' | 'skipped' | 'missed' | 'failed';
   error: ScheduleError | null;
 }
@@ -806,7 +810,7 @@ export interface Operations {
       input?: { [key: string]: unknown } | undefined;
       /** `false` pauses it: what would be due meanwhile is forgotten. */
       enabled?: boolean | undefined;
-      /** While the run before is not over: no run (`skip`, the default), one after it (`queue`), or one at once. */
+      /** While any of its runs is not over: no run (`skip`, the default), one as soon as they are (`queue`), or one at once. */
       overlap?: 'skip' | 'queue' | 'allow' | undefined;
       /** After an outage: a run for the latest time that was missed (`one`, the default), for none, or for each. */
       catchUp?: 'one' | 'none' | 'all' | undefined;
@@ -832,7 +836,7 @@ export interface Operations {
       input?: { [key: string]: unknown } | undefined;
       /** `false` pauses it: what would be due meanwhile is forgotten. */
       enabled?: boolean | undefined;
-      /** While the run before is not over: no run (`skip`, the default), one after it (`queue`), or one at once. */
+      /** While any of its runs is not over: no run (`skip`, the default), one as soon as they are (`queue`), or one at once. */
       overlap?: 'skip' | 'queue' | 'allow' | undefined;
       /** After an outage: a run for the latest time that was missed (`one`, the default), for none, or for each. */
       catchUp?: 'one' | 'none' | 'all' | undefined;
@@ -871,6 +875,8 @@ export interface Operations {
       secret?: string | undefined;
       /** `true`: it has no secret, and takes what nobody has signed. */
       public?: boolean | undefined;
+      /** What makes two messages one, which start one run: their `Webhook-Id` (`id`, the default), or their `body`, for senders that sign nothing else and never send the same twice. */
+      dedupe?: 'id' | 'body' | undefined;
       /** While it is `false`, messages are refused with 409. */
       enabled?: boolean | undefined;
       /** "latest" (default), "published", "1.0.N" or a number: which version a run is of, when it starts */
@@ -887,6 +893,8 @@ export interface Operations {
     query: undefined;
     body: {
       name?: string | undefined;
+      /** What makes two messages one, which start one run: their `Webhook-Id` (`id`, the default), or their `body`, for senders that sign nothing else and never send the same twice. */
+      dedupe?: 'id' | 'body' | undefined;
       /** While it is `false`, messages are refused with 409. */
       enabled?: boolean | undefined;
       /** "latest" (default), "published", "1.0.N" or a number: which version a run is of, when it starts */

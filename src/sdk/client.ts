@@ -2,14 +2,26 @@
 // belong together; addresses, retries and streams are the files beside it.
 
 import { type ApiKeys, createApiKeys } from './api-keys.ts';
-import type { Execution, ExecutionLog, ExecutionSummary, Operations } from './api-types.ts';
+import type {
+  Execution,
+  ExecutionExplanation,
+  ExecutionLog,
+  ExecutionSummary,
+  Operations,
+  StreamTicket,
+} from './api-types.ts';
 import { ExecutionError, TimeoutError } from './errors.ts';
 import { followEvents, type StreamedEvent, type StreamOptions } from './event-stream.ts';
 import { askHealth, type Health } from './health.ts';
+import { createMembers, type Members } from './members.ts';
+import { createPods, type Pods } from './pods.ts';
 import { createSchedules, type Schedules } from './schedules.ts';
+import { createSecrets, type Secrets } from './secrets.ts';
+import { createSigningKeys, type SigningKeys } from './signing-keys.ts';
 import { type CallOptions, type ClientOptions, type Page, Transport } from './transport.ts';
 import { createWebhooks, type Webhooks } from './webhooks.ts';
 import { createWorkflows, type Workflows } from './workflows.ts';
+import { createWorkspace, type OwnWorkspace } from './workspace.ts';
 
 const EXECUTIONS = '/workspaces/{wId}/pods/{podId}/executions';
 const EXECUTION = `${EXECUTIONS}/{id}` as const;
@@ -26,6 +38,8 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined;
   /** Is told of every event meanwhile. */
   onEvent?: OnEvent | undefined;
+  /** Is told why there is no connection, each time before the next one is tried. */
+  onRetry?: StreamOptions['onRetry'];
 }
 
 export type OnEvent = (event: StreamedEvent) => void | Promise<void>;
@@ -47,7 +61,12 @@ export class HoldpointClient {
   readonly workflows: Workflows;
   readonly schedules: Schedules;
   readonly webhooks: Webhooks;
+  readonly workspace: OwnWorkspace;
+  readonly pods: Pods;
+  readonly members: Members;
   readonly apiKeys: ApiKeys;
+  readonly signingKeys: SigningKeys;
+  readonly secrets: Secrets;
   readonly #options: ClientOptions;
   readonly #transport: Transport;
 
@@ -57,7 +76,12 @@ export class HoldpointClient {
     this.workflows = createWorkflows(this.#transport);
     this.schedules = createSchedules(this.#transport);
     this.webhooks = createWebhooks(this.#transport);
+    this.workspace = createWorkspace(this.#transport);
+    this.pods = createPods(this.#transport);
+    this.members = createMembers(this.#transport);
     this.apiKeys = createApiKeys(this.#transport);
+    this.signingKeys = createSigningKeys(this.#transport);
+    this.secrets = createSecrets(this.#transport);
   }
 
   /** Starts an execution and answers it as it was created, `queued`. */
@@ -67,13 +91,18 @@ export class HoldpointClient {
 
   /** Starts an execution and waits until it is completed. Throws as `waitForCompletion`. */
   async run(workflowId: string, options: TriggerOptions & WaitOptions = {}): Promise<Execution> {
-    const { timeoutMs, onEvent, ...start } = options;
+    const { timeoutMs, onEvent, onRetry, ...start } = options;
     const { id } = await this.trigger(workflowId, start);
-    return this.waitForCompletion(id, { timeoutMs, onEvent, signal: start.signal });
+    return this.waitForCompletion(id, { timeoutMs, onEvent, onRetry, signal: start.signal });
   }
 
   async getExecution(id: string, options: CallOptions = {}): Promise<Execution> {
     return this.#transport.call(`GET ${EXECUTION}`, { ...options, path: { id } });
+  }
+
+  /** Why it does not move: what each of its open nodes waits for, and until when. */
+  async explain(id: string, options: CallOptions = {}): Promise<ExecutionExplanation> {
+    return this.#transport.call(`GET ${EXECUTION}/explain`, { ...options, path: { id } });
   }
 
   /** Newest first. */
@@ -85,12 +114,12 @@ export class HoldpointClient {
    * Waits until the execution has ended, through everything that it waits for, and answers it. Throws `ExecutionError` when
    * it failed or was cancelled, `TimeoutError` when it was not done in time, the signal's reason when that aborts.
    */
-  async waitForCompletion(id: string, { timeoutMs, signal, onEvent }: WaitOptions = {}): Promise<Execution> {
+  async waitForCompletion(id: string, { timeoutMs, signal, ...listeners }: WaitOptions = {}): Promise<Execution> {
     const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
     const either =
       timeout !== undefined && signal !== undefined ? AbortSignal.any([signal, timeout]) : (signal ?? timeout);
     try {
-      const execution = await this.#waitForEnd(id, { signal: either, onEvent });
+      const execution = await this.#waitForEnd(id, { signal: either, ...listeners });
       if (execution.status === 'completed') return execution;
       throw new ExecutionError(execution);
     } catch (error) {
@@ -99,10 +128,10 @@ export class HoldpointClient {
     }
   }
 
-  async #waitForEnd(id: string, { signal, onEvent }: WaitOptions): Promise<Execution> {
+  async #waitForEnd(id: string, { signal, onEvent, onRetry }: WaitOptions): Promise<Execution> {
     let after = 0;
     for (;;) {
-      for await (const event of this.streamEvents(id, { signal, after })) {
+      for await (const event of this.streamEvents(id, { signal, after, onRetry })) {
         after = event.sequence;
         await onEvent?.(event);
       }
@@ -137,6 +166,17 @@ export class HoldpointClient {
       options,
     );
     return onEvent === undefined ? events : tellAll(events, onEvent);
+  }
+
+  /**
+   * What opens the live stream of this execution, once and within a minute, for a browser that has no credential: `url` is for
+   * an `EventSource`, which needs a new one whenever its connection ends. Where there is a credential use `streamEvents`.
+   */
+  async createStreamTicket(id: string, options: CallOptions = {}): Promise<StreamTicket & { url: string }> {
+    const path = { id };
+    const issued = await this.#transport.call(`POST ${EXECUTION}/events/ticket`, { ...options, path });
+    const query = { ticket: issued.ticket };
+    return { ...issued, url: this.#transport.locate(`GET ${EXECUTION}/events`, { path, query }) };
   }
 
   /** Answers what the execution waits for: a decision, an answer, or the fields asked for. */

@@ -13,6 +13,8 @@ export interface StreamOptions {
   signal?: AbortSignal | undefined;
   /** Only what came after the event with this number. */
   after?: number | undefined;
+  /** Is told why there is no connection, each time before the next one is tried. */
+  onRetry?: ((error: ApiError) => void) | undefined;
 }
 
 export interface Source {
@@ -36,7 +38,7 @@ const TERMINAL: ReadonlySet<string> = new Set(['execution_complete', 'execution_
 /** Ends with the execution. Throws `ApiError` for a refusal that lasts, or the signal's reason. */
 export async function* followEvents(
   source: Source,
-  { signal, after = 0 }: StreamOptions,
+  { signal, after = 0, onRetry }: StreamOptions,
 ): AsyncGenerator<StreamedEvent> {
   const progress = { last: after, isOver: false, isKnownToEnd: false };
   let retryMs: number | undefined;
@@ -59,6 +61,7 @@ export async function* followEvents(
       }
     } catch (error) {
       if (!(error instanceof ApiError) || FINAL.has(error.status)) throw error;
+      onRetry?.(error);
     }
     if (progress.isOver) return;
     if (progress.last > before || Date.now() - opened > STEADY_MS) failures = 0;

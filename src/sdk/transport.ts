@@ -127,14 +127,21 @@ export class Transport {
     }
   }
 
+  /** The address that a request goes to. */
+  locate<Name extends Operation>(name: Name, { path = {}, query }: Pick<Request<Name>, 'path' | 'query'>): string {
+    const { baseUrl, workspace, pod = 'default' } = this.#options;
+    const [, template = ''] = name.split(' ');
+    return `${baseUrl}${fillPath(template, { wId: workspace, podId: pod, ...path })}${writeQuery(query)}`;
+  }
+
   async #send<Name extends Operation>(
     name: Name,
-    { path = {}, query, body, headers, idempotencyKey }: Request<Name>,
+    { path, query, body, headers, idempotencyKey }: Request<Name>,
     signal: AbortSignal | undefined,
   ): Promise<Response> {
-    const { baseUrl, apiKey, workspace, pod = 'default' } = this.#options;
-    const [method = 'GET', template = ''] = name.split(' ');
-    const address = `${baseUrl}${fillPath(template, { wId: workspace, podId: pod, ...path })}${writeQuery(query)}`;
+    const { baseUrl, apiKey } = this.#options;
+    const [method = 'GET'] = name.split(' ');
+    const address = this.locate(name, { ...(path === undefined ? {} : { path }), query });
     const credential = typeof apiKey === 'string' ? apiKey : await apiKey();
     const init = {
       method,

@@ -1,8 +1,9 @@
-// The logs of runs: lines that handlers wrote, as they are stored and read again, and what the history tells of attempts. Each
-// of both is in an order that only grows at its end, so whoever has read up to a place has missed nothing before it.
+// The logs of runs: lines that handlers wrote, as they are stored and read again, and what the history tells of attempts. The
+// numbers of both only grow, so whoever has read all up to one has missed nothing before it (core/log-places.ts).
 
 import type { JsonObject } from '../core/json.ts';
 import type { LogLevel, LogLine } from '../core/log-lines.ts';
+import type { FoundLines, LogPosition } from '../core/log-places.ts';
 import { type Connection, READ_PATIENCE } from './db.ts';
 import { isUuid } from './definitions.ts';
 
@@ -67,8 +68,7 @@ export interface LogFilter {
   runId: string;
   stepId?: string;
   level?: LogLevel;
-  /** Place of the last one that is known. */
-  after: number;
+  after: LogPosition;
   limit: number;
 }
 
@@ -77,20 +77,32 @@ export interface StoredLogLine extends Omit<NewLogLine, 'runId' | 'data'> {
   data: JsonObject | null;
 }
 
-/** Lines that handlers wrote after the one with the number `after`, oldest first. */
-export async function listLogLines({ pool }: Connection, filter: LogFilter): Promise<StoredLogLine[]> {
-  if (!isUuid(filter.runId)) return [];
-  const { rows } = await pool.query<StoredLogLine>({
+/** Lines that handlers wrote: the rest of those that are being read, and what has come since, each in the order of time. */
+export async function listLogLines({ pool }: Connection, filter: LogFilter): Promise<FoundLines<StoredLogLine>> {
+  const { workspaceId, runId, stepId, level, after, limit } = filter;
+  if (!isUuid(runId)) return { lines: [], newest: 0 };
+  const { rows } = await pool.query<StoredLogLine & { newest: number }>({
     ...READ_PATIENCE,
     name: 'list-log-lines',
-    text: `SELECT seq, step_id AS "stepId", visit, attempt, level, message, data, ${ms('at')} AS at
+    text: `SELECT seq, step_id AS "stepId", visit, attempt, level, message, data, ${ms('at')} AS at,
+                  (SELECT max(seq) FROM run_logs WHERE run_id = $2) AS newest
              FROM run_logs
-            WHERE workspace_id = $1 AND run_id = $2 AND seq > $3 AND ($4::text IS NULL OR step_id = $4)
-              AND ($5::text IS NULL OR level = $5)
-            ORDER BY seq LIMIT $6`,
-    values: valuesOf(filter),
+            WHERE workspace_id = $1 AND run_id = $2 AND seq > $3 AND ($6::text IS NULL OR step_id = $6)
+              AND ($7::text IS NULL OR level = $7)
+              AND (seq > $4 OR (at, seq) > (SELECT at, seq FROM run_logs WHERE run_id = $2 AND seq = $5))
+            ORDER BY seq > $4, run_logs.at, seq LIMIT $8`,
+    values: [
+      workspaceId,
+      runId,
+      after.line,
+      after.reading?.upTo ?? after.line,
+      after.reading?.last ?? 0,
+      stepId ?? null,
+      level ?? null,
+      limit,
+    ],
   });
-  return rows;
+  return { lines: rows.map(({ newest: _, ...line }) => line), newest: rows[0]?.newest ?? 0 };
 }
 
 /** How an attempt at a step ended, or a step that needs none. */
@@ -108,7 +120,7 @@ export interface AttemptEnd {
   at: number;
 }
 
-/** Ends of attempts after the event with the number `after`, oldest first. */
+/** Ends of attempts after the event with the number `after.end`, oldest first. */
 export async function listAttemptEnds({ pool }: Connection, filter: LogFilter): Promise<AttemptEnd[]> {
   if (!isUuid(filter.runId)) return [];
   const { rows } = await pool.query<AttemptEnd>({
@@ -152,5 +164,5 @@ function ms(column: string): string {
 }
 
 function valuesOf({ workspaceId, runId, after, stepId, level, limit }: LogFilter): unknown[] {
-  return [workspaceId, runId, after, stepId ?? null, level ?? null, limit];
+  return [workspaceId, runId, after.end, stepId ?? null, level ?? null, limit];
 }

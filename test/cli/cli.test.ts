@@ -68,7 +68,7 @@ describe('holdpoint', () => {
     expect(stdout).to.match(/^repaint {2}version 1 {2}created and published\n/);
     expect(stdout)
       .to.include('suspended')
-      .and.to.match(/→ holdpoint resume \S+ --node ask --answer 'red'/);
+      .and.to.match(/→ holdpoint resume \S+ --node ask --answer red/);
     expect(stdout).to.match(/✓ completed in .*\n\{\n {2}"colour": "blue"\n\}\n/);
     expect(stdout).to.match(/^\{"id":.*"replayOf":/m);
   });
@@ -272,6 +272,18 @@ describe('holdpoint', () => {
       { says: '2 for a command that there is not', args: ['rnu'], code: EXIT.usage, stderr: /unknown command 'rnu'/ },
       { says: '2 for a missing argument', args: ['approve'], code: EXIT.usage, stderr: /missing required argument/ },
       {
+        says: '2 for the same as JSON, one document',
+        args: ['approve', '--json'],
+        code: EXIT.usage,
+        stderr: /^\{"error":\{"code":"UsageError","message":"missing required argument 'execution'"\}\}\n$/,
+      },
+      {
+        says: '5 for a server that is away, also before following, and what to do',
+        args: ['status', UNKNOWN, '--follow', '--url', 'http://127.0.0.1:9'],
+        code: EXIT.unavailable,
+        stderr: /gave no answer.*\n {2}start one with `holdpoint start`, or say where it is: --url/,
+      },
+      {
         says: '2 for data that is not JSON',
         args: ['run', 'x', '-d', '{'],
         code: EXIT.usage,
@@ -296,12 +308,6 @@ describe('holdpoint', () => {
         args: ['status', '--api-key', 'sk_x'],
         code: EXIT.refused,
         stderr: /request \S+\n$/,
-      },
-      {
-        says: '5 for a server that is away',
-        args: ['status', '--url', 'http://127.0.0.1:1', '--json'],
-        code: EXIT.unavailable,
-        stderr: /^\{"error":\{"code":"unreachable"/,
       },
     ];
     for (const { says, args, env = {}, code, stderr } of cases)

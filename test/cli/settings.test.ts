@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { readSettings, setEnvironment } from '../../src/cli/settings.ts';
+import { forgetAddress, noteAddress } from '../../src/standalone-address.ts';
 import { getReaper } from '../support/reaper.ts';
 
 describe('the settings of the command line', () => {
@@ -41,6 +42,18 @@ describe('the settings of the command line', () => {
     expect(() => readSettings({ url: 'https://hp.example' }, local)).to.throw(/no API key for https:\/\/hp\.example/);
     for (const url of ['http://localhost:4000', 'http://127.0.0.1:1', 'http://[::1]:3000'])
       expect(readSettings({ url }, local).apiKey).to.equal('sk_local');
+  });
+
+  it('have the address that a server of this folder listens at', async () => {
+    const dataDir = mkdtempSync(join(folder, 'running-'));
+    writeFileSync(join(dataDir, 'credentials.json'), JSON.stringify({ apiKey: 'sk_local' }));
+    const env = { HOLDPOINT_DATA_DIR: dataDir };
+    await noteAddress(dataDir, 'http://127.0.0.1:4321');
+    expect(readSettings({}, env)).to.include({ baseUrl: 'http://127.0.0.1:4321', apiKey: 'sk_local' });
+    expect(readSettings({ url: 'http://localhost:1' }, env).baseUrl).to.equal('http://localhost:1');
+    await forgetAddress(dataDir);
+    expect(readSettings({}, env).baseUrl).to.equal('http://127.0.0.1:3000');
+    await noteAddress(join(dataDir, 'credentials.json'), 'where nobody can write');
   });
 
   it('say what is wrong with an address', () => {

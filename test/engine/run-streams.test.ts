@@ -149,6 +149,18 @@ describe('a reader of a run’s events', () => {
     expect(seqs(events)).to.deep.equal(upTo(events.length));
   });
 
+  it('is one of a thousand in a process, and each of them has every event once', async () => {
+    const runs = await Promise.all(Array.from({ length: 20 }, () => start(gate)));
+    const crowd = new RunStreams(world.engine, { ...SETTINGS, max: 1_000, perWorkspace: 1_000 });
+    const read = Array.from({ length: 1_000 }, (_, index) =>
+      collect(crowd.open({ runId: runs[index % runs.length]!, actor: world.actor, after: 0, signal: gone.signal })),
+    );
+    await eventually(() => read.every(({ events }) => events.length === 2));
+    await Promise.all(runs.map((runId) => answerRun(world.engine, { actor: world.actor, runId, answer: APPROVE })));
+    await Promise.all(read.map(({ done }) => done));
+    for (const { events } of read) expect(seqs(events)).to.deep.equal(upTo(5));
+  });
+
   it('is over when the run is purged', async () => {
     const runId = await start(gate);
     const { events, done } = collect(follow(runId));

@@ -1,8 +1,10 @@
 // The client against a real server, through a gateway that refuses requests and cuts streams as networks do.
 
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { API_TYPES } from '../../scripts/api-types.ts';
 import { HoldpointClient } from '../../src/sdk/client.ts';
 import { chain, defineWorkflow } from '../../src/sdk/define.ts';
 import { ApiError, ExecutionError, TimeoutError } from '../../src/sdk/errors.ts';
@@ -84,6 +86,8 @@ describe('HoldpointClient', () => {
     it('are approved, and wait through the approval', async () => {
       const id = await suspended();
       const waiting = client.waitForCompletion(id);
+      const { reason, nodes } = await client.explain(id);
+      expect([reason, nodes.map(({ nodeId }) => nodeId)]).to.deep.equal(['waiting', ['gate']]);
       const answered = await client.approve(id, { reason: 'fine' });
       expect(answered.id).to.equal(id);
       const { output, nodeResults } = await waiting;
@@ -164,6 +168,49 @@ describe('HoldpointClient', () => {
     });
   });
 
+  describe('the workspace', () => {
+    it('has pods, to work in and to be done with', async () => {
+      const { slug } = await client.pods.create({ name: 'Second Pod' });
+      expect((await client.pods.update(slug, { name: 'Second' })).name).to.equal('Second');
+      expect((await client.pods.list()).items.map((pod) => pod.slug)).to.have.members(['default', slug]);
+      await connect({ pod: slug }).workflows.create({ ...EXPENSE, name: 'Elsewhere' });
+      expect(await errorOf(client.workflows.get('elsewhere'))).to.include({ status: 404 });
+      expect(await errorOf(client.pods.delete(slug))).to.include({ status: 409 });
+      const empty = await client.pods.create({ name: 'Empty' });
+      await client.pods.delete(empty.id);
+      expect(await errorOf(client.pods.get(empty.id))).to.include({ status: 404 });
+    });
+
+    it('has members with roles, and signing keys for tokens of their own', async () => {
+      expect((await client.members.add('ada', 'viewer')).role).to.equal('viewer');
+      expect((await client.members.change('ada', 'editor')).role).to.equal('editor');
+      expect((await client.members.list()).items.map(({ userId }) => userId)).to.include('ada');
+      const { id, secret } = await client.signingKeys.create({ name: 'shop', algorithm: 'HS256', role: 'editor' });
+      expect(secret).to.be.a('string');
+      await client.signingKeys.revoke(id);
+      expect((await client.signingKeys.list()).items[0]).to.include({ id, name: 'shop' });
+      await client.members.remove('ada');
+      expect((await client.members.list()).items.map(({ userId }) => userId)).not.to.include('ada');
+    });
+
+    it('has secrets that nobody reads, and an audit log of all that', async () => {
+      expect(await client.secrets.set('TOKEN', 'canary-9173')).to.include({ name: 'TOKEN' });
+      expect(JSON.stringify(await client.secrets.list()))
+        .to.include('TOKEN')
+        .and.not.to.include('canary');
+      await client.secrets.delete('TOKEN');
+      const { items, nextCursor } = await client.workspace.audit({ limit: 1 });
+      expect([items[0]?.action, typeof nextCursor]).to.deep.equal(['secret.deleted', 'string']);
+    });
+
+    it('knows its name, which owners change', async () => {
+      const { id, slug } = await client.workspace.get();
+      expect(slug).to.equal(holdpoint.workspace.slug);
+      const owner = connect({ apiKey: holdpoint.workspace.keys.owner, workspace: id });
+      expect(await owner.workspace.update({ name: 'Renamed' })).to.include({ slug, name: 'Renamed' });
+    });
+  });
+
   describe('schedules and webhooks', () => {
     it('are made, looked at, changed, run and deleted', async () => {
       const request = { workflowId: 'double', name: 'nightly', cronExpression: '0 3 * * *', input: { amount: 3 } };
@@ -230,13 +277,13 @@ describe('HoldpointClient', () => {
     it('are sent again under the same key, so that what they do happens once', async () => {
       const input = { amount: 77 };
       const before = gateway.requests.length;
-      gateway.refuseNext({ status: 503 }, { status: 429, headers: { 'retry-after': '0' } }, { status: 502 });
+      gateway.refuseNext({ status: 502 }, { status: 429, headers: { 'retry-after': '0' } });
       const { id } = await client.trigger('double', { input });
       const seen = gateway.requests.slice(before);
-      expect(seen.map(({ method }) => method)).to.deep.equal(['POST', 'POST', 'POST', 'POST']);
+      expect(seen.map(({ method }) => method)).to.deep.equal(['POST', 'POST', 'POST']);
       expect(new Set(seen.map(({ headers }) => headers['idempotency-key'])).size).to.equal(1);
       expect(seen[0]?.headers['idempotency-key']).to.match(/^[0-9a-f]{32}$/);
-      // The fourth was carried out; a fifth, as after a lost answer, is the same execution.
+      // The third was carried out; a fourth, as after a lost answer, is the same execution.
       const again = await client.trigger('double', {
         input,
         idempotencyKey: String(seen[0]?.headers['idempotency-key']),
@@ -359,6 +406,18 @@ describe('HoldpointClient', () => {
       await eventually(() => gateway.cut() === 0);
     });
 
+    it('needs a credential, in whose place a ticket lets a page follow one execution, once', async () => {
+      const id = await suspended();
+      const { url } = await client.createStreamTicket(id);
+      const [stream, again] = [await fetch(url), await fetch(url)];
+      expect([stream.status, stream.headers.get('content-type'), again.status]).to.deep.equal([
+        200,
+        'text/event-stream; charset=utf-8',
+        401,
+      ]);
+      await stream.body?.cancel();
+    });
+
     it('passes on what its listener throws', async () => {
       const { id } = await client.trigger('double', { input: { amount: 1 } });
       const mine = new Error('mine');
@@ -368,6 +427,19 @@ describe('HoldpointClient', () => {
         },
       });
       expect(await errorOf(reading)).to.equal(mine);
+    });
+  });
+
+  describe('operations of the API', () => {
+    it('were called by their methods, all that there are below a workspace', async () => {
+      const declared = [...(await readFile(API_TYPES, 'utf8')).matchAll(/^ {2}'([A-Z]+) (\S+)': \{$/gm)];
+      expect(declared.length).to.be.above(40);
+      const isCalled = (method: string, template: string) => {
+        const path = new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/?]+')}(\\?|$)`);
+        return gateway.requests.some((seen) => seen.method === method && path.test(seen.path));
+      };
+      const missing = declared.filter(([, method = '', template = '']) => !isCalled(method, template));
+      expect(missing.map(([, method, path]) => `${method} ${path}`)).to.deep.equal([]);
     });
   });
 });
