@@ -11,7 +11,8 @@
 // to update one.
 //
 // What somebody subscribes to becomes a delivery of the same commit (`hooked`): one probe for all workspaces of the batch,
-// and the events are only looked at where it finds something; OFFSET 0 keeps the planner from turning that round.
+// and the events are only looked at where it finds something; OFFSET 0 keeps the planner from turning that round. A lone
+// decision has no such part: where its workspace has a subscription it writes nothing, and goes as a batch of one.
 
 import { COLUMNS, type ListName, type LoneShape, listsOf } from './commit-rows.ts';
 
@@ -63,15 +64,19 @@ FROM place`;
 }
 
 /** The run's id, locked, when nobody else has locked it and its sequence number is the expected one. */
-const lockRun = (id: string, seq: string, skip: string) =>
-  `(SELECT o.id FROM runs o WHERE o.id = ${id} AND o.seq = ${seq} FOR NO KEY UPDATE ${skip})`;
+const lockRun = (id: string, seq: string, skip: string, and = '') =>
+  `(SELECT o.id FROM runs o WHERE o.id = ${id} AND o.seq = ${seq} ${and} FOR NO KEY UPDATE OF o ${skip})`;
+
+/** Whether nobody subscribes to what happens in a workspace. */
+const unwatched = (workspace: string) =>
+  `NOT EXISTS (SELECT FROM webhook_subscriptions h WHERE h.workspace_id = ${workspace})`;
 
 /** Whether the run that a row belongs to was won: a bit for each place. */
 const isWon = (alias: string) => `p.won >> (${alias}.n - 1) & 1 = 1`;
 
 /**
  * `$1` is the lease in ms, `$2` the run's id: the cells of the run come first, then those of its start, then its rows, list by list.
- * Answers one row, or none. Steps are looked for by `$2` and not by what was won, so that the whole key is known beforehand.
+ * Answers one row; none also where the workspace subscribes to events. Steps are looked for by `$2` and not by what was won, so that the whole key is known beforehand.
  */
 export function loneStatement(shape: LoneShape): string {
   let count = 1;
@@ -90,8 +95,8 @@ export function loneStatement(shape: LoneShape): string {
   const run = rows('runs', 1, 'l');
   const parts = [
     shape.isStart
-      ? `won AS (${createRuns(`${run.replace(' AS l(', ' AS g(')}, ${rows('starts', 1, 's')}`)})`
-      : `won AS (${changeRuns(`${run} WHERE r.id = ${lockRun('$2', '$3', 'SKIP LOCKED')}`)}
+      ? `won AS (${createRuns(`${run.replace(' AS l(', ' AS g(')}, ${rows('starts', 1, 's')}`, `AND ${unwatched('$4')}`)})`
+      : `won AS (${changeRuns(`${run} WHERE r.id = ${lockRun('$2', '$3', 'SKIP LOCKED', `AND ${unwatched('$4')}`)}`)}
                 RETURNING r.id, r.workspace_id)`,
   ];
   if (shape.newSteps > 0) parts.push(`opened_steps AS (${openSteps(own('newSteps', shape.newSteps, 's'))})`);
@@ -101,8 +106,8 @@ export function loneStatement(shape: LoneShape): string {
   }
   const events = rows('events', shape.events, 'e');
   const told: Source = { from: `won p, ${events}`, run: '$2', workspace: 'p.workspace_id', where: '' };
-  parts.push(`told AS (${tell(told)})`, `hooked AS (${hook('won p', 'p.workspace_id', { ...told, from: events })})`);
-  return `WITH ${parts.join(',\n')} SELECT '1' AS won, (SELECT string_agg(id::text, ' ') FROM hooked) AS deliveries FROM won`;
+  parts.push(`told AS (${tell(told)})`);
+  return `WITH ${parts.join(',\n')} SELECT '1' AS won, NULL AS deliveries FROM won`;
 }
 
 /** Where the rows of a list come from, and how they name their run. */
@@ -117,18 +122,18 @@ const changeRuns = (from: string) => `UPDATE runs r SET
     seq = l.next_seq, status = l.status, open = l.open, visits = coalesce(l.visits, '{}'), step_runs = l.step_runs,
     data = CASE WHEN l.patch IS NULL THEN r.data WHEN jsonb_typeof(l.patch) = 'array' THEN l.patch -> 0 ELSE r.data || l.patch END,
     result = l.result, error = l.error, cancellation = l.cancellation, interrupted = l.interrupted,
-    due_at = ${time('l.due_at')}, started_at = ${time('l.started_at')},
-    finished_at = CASE WHEN l.finished THEN now() END
+    due_at = ${time('l.due_at')}, started_at = CASE WHEN l.started_at IS NOT NULL THEN greatest(r.created_at, ${time('l.started_at')}) END,
+    finished_at = CASE WHEN l.finished THEN greatest(now(), ${time('l.started_at')}) END
   FROM ${from}`;
 
-const createRuns = (from: string) => `
+const createRuns = (from: string, and = '') => `
   INSERT INTO runs (id, workspace_id, definition_id, version, status, seq, open, visits, step_runs, input, data, context,
                     result, error, trigger, owner, origin, pod_id, replay_of, due_at, started_at, finished_at)
   SELECT g.id, g.workspace_id, s.definition_id, s.version, g.status, g.next_seq, g.open, coalesce(g.visits, '{}'), g.step_runs, s.input,
          s.data, s.context, g.result, g.error, s.trigger, s.owner, s.origin, s.pod_id, s.replay_of, ${time('g.due_at')}, ${time('g.started_at')},
          CASE WHEN g.finished THEN now() END
   FROM ${from}
-  WHERE s.revision IS NULL OR EXISTS (SELECT FROM definitions d WHERE d.id = s.definition_id AND d.revision = s.revision)
+  WHERE (s.revision IS NULL OR EXISTS (SELECT FROM definitions d WHERE d.id = s.definition_id AND d.revision = s.revision)) ${and}
   ON CONFLICT DO NOTHING RETURNING id, workspace_id
 `;
 

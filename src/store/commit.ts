@@ -68,6 +68,7 @@ interface Waiting {
 const MAX_BATCH = 64;
 const MAX_BYTES = 2 * 1024 * 1024;
 const IN_FLIGHT = 1;
+const WATCHED_MS = 60_000;
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 1_000;
 /** How often a lost COMMIT is looked for, a second apart, before its outcome is given up. */
@@ -103,6 +104,8 @@ export function createCommitter(options: CommitterOptions): Committer {
   let lastSize = 0;
   let isGathering = false;
   let pauseMs = 0;
+  /** Workspaces that seem to subscribe to events, and until when: their decisions go as batches, which write deliveries. */
+  const watched = new Map<string, number>();
 
   /** A lone decision goes at once; where there were more last time, more are on their way. */
   function flushSoon(): void {
@@ -187,8 +190,16 @@ export function createCommitter(options: CommitterOptions): Committer {
     batch: Waiting[],
     waitForLocks = false,
   ): Promise<ReadonlySet<number>> {
-    const { rows } = await client.query<Written>(describe(batch, leaseMs, waitForLocks));
+    const encoded = batch.map((item) => item.encoded ?? encodeChange(item.change));
+    for (const item of batch) item.encoded = null;
+    const { workspaceId } = batch[0]!.change.decision.state;
+    const isLone = batch.length === 1 && !waitForLocks && (watched.get(workspaceId) ?? 0) < Date.now();
+    const lone = isLone ? describeLone(encoded[0]!, leaseMs) : null;
+    if (lone && (await client.query<Written>(lone)).rows.length > 0) return FIRST;
+    // What a lone statement leaves unwritten is stale, or somebody subscribes to it.
+    const { rows } = await client.query<Written>(describe(encoded, leaseMs, waitForLocks));
     const { won, deliveries } = rows[0] ?? NOTHING;
+    if (lone && won !== null) watched.set(workspaceId, Date.now() + WATCHED_MS);
     if (deliveries !== null) onDeliveries?.(deliveries.split(' '));
     return won === null ? NONE : placesOf(BigInt(won));
   }
@@ -266,19 +277,22 @@ function placesOf(won: bigint): Set<number> {
 }
 
 const NONE: ReadonlySet<number> = new Set();
+const FIRST: ReadonlySet<number> = new Set([0]);
 const NOTHING: Written = { won: null, deliveries: null };
 const LEAN = { name: 'commit', text: batchStatement({ full: false, waitForLocks: false }), full: false };
 const FULL = { name: 'commit-full', text: batchStatement({ full: true, waitForLocks: false }), full: true };
 const LOCKED = { name: 'commit-locked', text: batchStatement({ full: true, waitForLocks: true }), full: true };
 
-/** The prepared statement for these changes, with its arguments. */
-function describe(batch: Waiting[], leaseMs: number, waitForLocks: boolean): pg.QueryConfig {
-  const encoded = batch.map((item) => item.encoded ?? encodeChange(item.change));
-  for (const item of batch) item.encoded = null;
-  const shape = batch.length === 1 && !waitForLocks ? loneShapeOf(encoded[0]!) : null;
-  if (shape) return { ...findLone(shape), values: encodeLone(encoded[0]!, leaseMs) };
-  const { name, text, full } = waitForLocks ? LOCKED : encoded.some((change) => change.isRare) ? FULL : LEAN;
-  return { name, text, values: encodeBatch(encoded, leaseMs, full) };
+/** The prepared statement for a batch of changes, with its arguments. */
+function describe(batch: EncodedChange[], leaseMs: number, waitForLocks: boolean): pg.QueryConfig {
+  const { name, text, full } = waitForLocks ? LOCKED : batch.some((change) => change.isRare) ? FULL : LEAN;
+  return { name, text, values: encodeBatch(batch, leaseMs, full) };
+}
+
+/** Null for a change that has too many rows to go alone. */
+function describeLone(change: EncodedChange, leaseMs: number): pg.QueryConfig | null {
+  const shape = loneShapeOf(change);
+  return shape && { ...findLone(shape), values: encodeLone(change, leaseMs) };
 }
 
 const loneTexts = new Map<string, string>();
