@@ -73,6 +73,7 @@ export interface Engine extends Omit<EngineOptions, 'name'> {
   close(): Promise<void>;
 }
 
+const NO_STEPS: ReadonlySet<string> = new Set();
 const REMEMBERED_BYTES = 24 * 1024 * 1024;
 /** Each takes some tens of milliseconds for every thousand steps of its run. */
 const MAX_LONG_READS_WAITING = 8;
@@ -115,7 +116,7 @@ export function createEngine({ name, ...options }: EngineOptions): Engine {
 
 async function loadStates(db: Database, ids: string[]): Promise<Map<string, RememberedRun>> {
   const states = await loadRuns(db.pool, ids);
-  return new Map([...states].map(([id, state]) => [id, { state, outputsKnown: new Set<string>() }]));
+  return new Map([...states].map(([id, state]) => [id, { state, outputsKnown: NO_STEPS }]));
 }
 
 /** Starts at the same moment are mostly of the same workflow, so one look-up serves them all. */

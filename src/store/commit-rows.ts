@@ -4,7 +4,7 @@
 
 import { dueTimeOf } from '../core/clocks.ts';
 import type { Decision, DeliveryRow, PauseRow, StepRow } from '../core/decision.ts';
-import { packMark, type RunEvent } from '../core/events.ts';
+import { packMark } from '../core/events.ts';
 import { FINISHED } from '../core/run.ts';
 import { packVisits } from '../core/visits.ts';
 import { ArrayWriter, type Cell, type ColumnType, sizeOf } from './binary-arrays.ts';
@@ -61,29 +61,36 @@ export function listsOf(full: boolean): readonly ListName[] {
   return full ? FULL : LEAN;
 }
 
-/** The cells of a change's rows, without their place. */
-export type EncodedChange = Record<ListName, Cell[][]> & {
+/** The cells of a change's rows without their place, row after row. */
+export type EncodedChange = Record<ListName, readonly Cell[]> & {
   bytes: number;
   /** Needs the statement that also creates runs, writes pauses and sends something outside. */
   isRare: boolean;
 };
 
+const NO_CELLS: readonly Cell[] = [];
+
 /** The rows of one change, ready to be placed in a batch. */
 export function encodeChange(change: Change): EncodedChange {
-  const { commandId, steps, pauses, deliveries, events } = change.decision;
+  const { decision, start } = change;
+  const { commandId, steps, pauses, deliveries } = decision;
+  const newSteps: Cell[] = [];
+  const changedSteps: Cell[] = [];
+  for (const row of steps) pushStep(row.isNew ? newSteps : changedSteps, row);
   const encoded = {
-    runs: [runCells(change)],
-    newSteps: encodeRows(steps, true, (row) => [...stepCells(row), row.seq, row.type, row.tool]),
-    steps: encodeRows(steps, false, (row) => [...stepCells(row), row.redispatch ? true : null]),
-    events: events.map((event, index) => eventCells(event, index === 0 ? commandId : null)),
-    starts: change.start === undefined ? [] : [startCells(change.decision, change.start)],
-    newPauses: encodeRows(pauses, true, (row) => newPauseCells(row, commandId)),
-    pauses: encodeRows(pauses, false, (row) => [row.id, row.status, ...answerCells(row, commandId)]),
-    deliveries: deliveries.map(deliveryCells),
+    runs: runCells(change),
+    newSteps,
+    steps: changedSteps,
+    events: eventCells(decision),
+    starts: start === undefined ? NO_CELLS : startCells(decision, start),
+    newPauses:
+      pauses.length === 0 ? NO_CELLS : pauses.flatMap((row) => (row.isNew ? newPauseCells(row, commandId) : [])),
+    pauses: pauses.length === 0 ? NO_CELLS : pauses.flatMap((row) => (row.isNew ? [] : pauseCells(row, commandId))),
+    deliveries: deliveries.length === 0 ? NO_CELLS : deliveries.flatMap(deliveryCells),
   };
   let bytes = 0;
-  for (const list of FULL) for (const row of encoded[list]) for (const cell of row) bytes += sizeOf(cell);
-  return { ...encoded, bytes, isRare: change.start !== undefined || pauses.length > 0 || deliveries.length > 0 };
+  for (const list of FULL) for (const cell of encoded[list]) bytes += sizeOf(cell);
+  return { ...encoded, bytes, isRare: start !== undefined || pauses.length > 0 || deliveries.length > 0 };
 }
 
 /** How many rows a lone decision has of each kind: one prepared statement each, so what is larger goes as a batch of one. */
@@ -98,15 +105,25 @@ const LONE_ROWS = 2;
 const LONE_EVENTS = 4;
 
 /** Null for a decision with many rows, or with pauses or deliveries. */
-export function loneShapeOf({ starts, newSteps, steps, events, ...rare }: EncodedChange): LoneShape | null {
-  if (newSteps.length > LONE_ROWS || steps.length > LONE_ROWS || events.length > LONE_EVENTS) return null;
-  if (rare.newPauses.length > 0 || rare.pauses.length > 0 || rare.deliveries.length > 0) return null;
-  return { isStart: starts.length > 0, newSteps: newSteps.length, steps: steps.length, events: events.length };
+export function loneShapeOf(change: EncodedChange): LoneShape | null {
+  const [newSteps, steps, events] = [rowsOf(change, 'newSteps'), rowsOf(change, 'steps'), rowsOf(change, 'events')];
+  if (newSteps > LONE_ROWS || steps > LONE_ROWS || events > LONE_EVENTS) return null;
+  if (change.newPauses.length > 0 || change.pauses.length > 0 || change.deliveries.length > 0) return null;
+  return { isStart: change.starts.length > 0, newSteps, steps, events };
+}
+
+function rowsOf(change: EncodedChange, list: ListName): number {
+  return change[list].length / widthOf(list);
+}
+
+/** Cells of a row. */
+function widthOf(list: ListName): number {
+  return COLUMNS[list].length - 1;
 }
 
 /** The statement's arguments for a lone decision. */
 export function encodeLone({ runs, starts, newSteps, steps, events }: EncodedChange, leaseMs: number): unknown[] {
-  return [leaseMs, ...[runs, starts, newSteps, steps, events].flat(2)];
+  return [leaseMs, ...runs, ...starts, ...newSteps, ...steps, ...events];
 }
 
 /** The statement's arguments for a batch. */
@@ -116,29 +133,32 @@ export function encodeBatch(batch: EncodedChange[], leaseMs: number, full: boole
   const writer = new ArrayWriter(bytes);
   const values: unknown[] = [leaseMs];
   for (const list of listsOf(full)) {
-    COLUMNS[list].forEach(({ type }, column) => {
-      values.push(writer.write(type, cellsOf(batch, list, column)));
-    });
+    values.push(writer.write('int', placesOf(batch, list)));
+    for (let column = 0; column < widthOf(list); column++) {
+      values.push(writer.write(COLUMNS[list][column + 1]!.type, cellsOf(batch, list, column)));
+    }
   }
   return values;
 }
 
-function cellsOf(batch: EncodedChange[], list: ListName, column: number): Cell[] {
-  const cells: Cell[] = [];
+/** For each row of the list, the place of its change, from 1. */
+function placesOf(batch: EncodedChange[], list: ListName): Cell[] {
+  const places: Cell[] = [];
   for (let index = 0; index < batch.length; index++) {
-    for (const row of batch[index]![list]) cells.push(column === 0 ? index + 1 : row[column - 1]!);
+    const rows = rowsOf(batch[index]!, list);
+    for (let row = 0; row < rows; row++) places.push(index + 1);
   }
-  return cells;
+  return places;
 }
 
-function encodeRows<Row extends { isNew: boolean }>(
-  rows: Row[],
-  isNew: boolean,
-  encode: (row: Row) => Cell[],
-): Cell[][] {
-  const encoded: Cell[][] = [];
-  for (const row of rows) if (row.isNew === isNew) encoded.push(encode(row));
-  return encoded;
+function cellsOf(batch: EncodedChange[], list: ListName, column: number): Cell[] {
+  const width = widthOf(list);
+  const cells: Cell[] = [];
+  for (const change of batch) {
+    const all = change[list];
+    for (let at = column; at < all.length; at += width) cells.push(all[at]!);
+  }
+  return cells;
 }
 
 /** A patch in brackets stands in the place of the data, instead of being merged into it. */
@@ -169,12 +189,12 @@ function startCells({ state }: Decision, { trigger, owner, podId, replayOf, orig
   return [definitionId, version, ...values];
 }
 
-/** What both lists of step runs begin with; initial values are left to the statement, so that their columns stay empty. */
-function stepCells({ step, visit, status, ...row }: StepRow): Cell[] {
-  return [
-    step,
-    visit,
-    status,
+/** Initial values are left to the statement, so that their columns stay empty. */
+function pushStep(cells: Cell[], row: StepRow): void {
+  cells.push(
+    row.step,
+    row.visit,
+    row.status,
     row.attempt === 1 ? null : row.attempt,
     row.fence === 0 ? null : row.fence,
     row.epoch === 0 ? null : row.epoch,
@@ -184,16 +204,29 @@ function stepCells({ step, visit, status, ...row }: StepRow): Cell[] {
     json(row.error),
     row.dueAt,
     row.ranMs ?? null,
-  ];
+  );
+  if (row.isNew) cells.push(row.seq, row.type, row.tool);
+  else cells.push(row.redispatch ? true : null);
 }
 
-function eventCells({ seq, type, step, visit, actor, data }: RunEvent, commandId: string | null): Cell[] {
-  return [seq, type, step, visit, actor, json(data), commandId];
+/** The command's id stands on the first. */
+function eventCells({ events, commandId }: Decision): Cell[] {
+  const cells: Cell[] = [];
+  let id: string | null = commandId;
+  for (const { seq, type, step, visit, actor, data } of events) {
+    cells.push(seq, type, step, visit, actor, json(data), id);
+    id = null;
+  }
+  return cells;
 }
 
 function newPauseCells(row: PauseRow, commandId: string): Cell[] {
   const { id, step, visit, status, spec, dueAt } = row;
   return [id, step, visit, status, json(spec), dueAt ?? null, ...answerCells(row, commandId)];
+}
+
+function pauseCells(row: PauseRow, commandId: string): Cell[] {
+  return [row.id, row.status, ...answerCells(row, commandId)];
 }
 
 function answerCells({ answer, answeredBy, status }: PauseRow, commandId: string): Cell[] {
