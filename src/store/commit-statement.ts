@@ -107,7 +107,8 @@ export function loneStatement(shape: LoneShape): string {
   const events = rows('events', shape.events, 'e');
   const told: Source = { from: `won p, ${events}`, run: '$2', workspace: 'p.workspace_id', where: '' };
   parts.push(`told AS (${tell(told)})`);
-  return `WITH ${parts.join(',\n')} SELECT '1' AS won, NULL AS deliveries FROM won`;
+  // Not every shape has a use for the lease, and a parameter must have a type.
+  return `WITH ${parts.join(',\n')} SELECT '1' AS won, NULL AS deliveries FROM won WHERE $1::float8 IS NOT NULL`;
 }
 
 /** Where the rows of a list come from, and how they name their run. */
