@@ -8,6 +8,7 @@ import { type Config, loadConfig } from './config.ts';
 import { bootstrapAccess } from './engine/bootstrap-access.ts';
 import { createRequests } from './engine/claim-request.ts';
 import type { Engine } from './engine/engine.ts';
+import { fireOnTime } from './engine/fire-due.ts';
 import { noteForeignTenant } from './engine/note-foreign-tenant.ts';
 import { RunStreams } from './engine/run-streams.ts';
 import { createSecretOpener } from './engine/signing-keys.ts';
@@ -68,8 +69,11 @@ export async function startWeb(config: WebConfig, overrides: WebOverrides = {}):
   });
   const rates = openRateLimits(config, log);
   const readers = openWebReaders(engine, config);
+  // A sweep has seen what is due later than the next one.
+  const firing = fireOnTime(engine, 2 * config.sweepMs);
   const close = async () => {
     rates.close();
+    await firing.stop();
     await readers.close();
     await closeEngine();
   };

@@ -8,6 +8,7 @@ const LONGEST_MS = 3_600_000;
 export class DueTimer {
   readonly #clock: Clock;
   #onDue: (() => void) | null = null;
+  #withinMs = LONGEST_MS;
   #at = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | null = null;
 
@@ -15,16 +16,17 @@ export class DueTimer {
     this.#clock = clock;
   }
 
-  /** Calls `onDue` from now on whenever something is due. */
-  start(onDue: () => void): void {
+  /** Calls `onDue` from now on whenever something is due that was armed no more than `withinMs` before. */
+  start(onDue: () => void, withinMs = LONGEST_MS): void {
     this.#onDue = onDue;
+    this.#withinMs = Math.min(withinMs, LONGEST_MS);
   }
 
   /** Makes sure that `onDue` is called at `dueAt` (epoch ms) at the latest. */
   arm(dueAt: number): void {
     if (!this.#onDue || dueAt >= this.#at) return;
     const delayMs = Math.max(0, dueAt - this.#clock.now());
-    if (delayMs > LONGEST_MS) return;
+    if (delayMs > this.#withinMs) return;
     this.stop();
     this.#at = dueAt;
     this.#timer = setTimeout(() => {

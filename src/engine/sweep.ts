@@ -3,26 +3,20 @@
 // It is cheapest when the backlog is longest: while the queue holds as many jobs as there are due step runs, only the
 // oldest few are looked at, and seldom.
 
-import type { Command } from '../core/commands.ts';
 import { reach } from '../failpoints.ts';
 import {
   countBacklog,
   type DueStep,
-  findNextDue,
   type Handled,
-  listDueRuns,
-  listDueWaits,
   listExpiredLeases,
   nextDispatch,
   takeForOffer,
 } from '../store/step-runs.ts';
 import { type SweepLock, takeSweepLock } from '../store/sweep-lock.ts';
-import { changeRun, systemActor } from './change-run.ts';
 import type { Engine } from './engine.ts';
+import { COMMANDS, commandAsSystem, fireDue, fireOnTime, inRounds } from './fire-due.ts';
 
 const BATCH = 1_000;
-/** Commands per round; rounds go on while they are full. */
-const COMMANDS = 200;
 /** Job states asked for in one sweep: that call scans the wait list. */
 const MAX_INSPECTED = 100;
 /** How many of the oldest are checked, and how often, while the queue is as long as the backlog. */
@@ -36,8 +30,6 @@ const NEVER_MS = 1_000_000_000_000;
 export interface Sweeper {
   /** One sweep now; answers false when another process is sweeping. */
   sweep(): Promise<boolean>;
-  /** Fires what is due by the clock, without looking at the queue. */
-  fireDue(): Promise<void>;
   start(everyMs: number): void;
   stop(): Promise<void>;
 }
@@ -51,6 +43,7 @@ export function createSweeper(engine: Engine): Sweeper {
   let timer: NodeJS.Timeout | null = null;
   let running: Promise<unknown> = Promise.resolve();
   let stopped = false;
+  let firing: { stop(): Promise<unknown> } | null = null;
   /** After its own reconnect a sweeper gives every worker one lease to come back before it takes anything away. */
   let expireAfter = 0;
   let wasAway = false;
@@ -70,7 +63,7 @@ export function createSweeper(engine: Engine): Sweeper {
       await engine.clock.sync();
       if (Date.now() >= expireAfter) await expireLeases();
       await lock.keep();
-      await fireDue();
+      await fireDue(engine);
       await refillQueue(lock);
       await lock.release();
       return true;
@@ -93,28 +86,9 @@ export function createSweeper(engine: Engine): Sweeper {
       () => listExpiredLeases(pool, handled, COMMANDS),
       ({ runId, step, visit, fence }) => {
         engine.metrics.lostLeases.inc();
-        return command(runId, { type: 'expire-lease', step, visit, fence });
+        return commandAsSystem(engine, runId, { type: 'expire-lease', step, visit, fence });
       },
     );
-  }
-
-  async function fireDue(): Promise<void> {
-    await inRounds(
-      () => listDueWaits(pool, COMMANDS),
-      ({ runId, step, visit }) => command(runId, { type: 'wake', step, visit }),
-    );
-    await inRounds(
-      () => listDueRuns(pool, COMMANDS),
-      (runId) => command(runId, { type: 'expire-run' }),
-    );
-    const next = await findNextDue(pool);
-    if (next !== null) engine.dueTimer.arm(next);
-  }
-
-  async function command(runId: string, wanted: Command): Promise<void> {
-    await changeRun(engine, runId, wanted, { actor: systemActor() }).catch((error) => {
-      engine.log.warn({ runId, command: wanted.type, error: String(error) }, 'the sweep could not change a run');
-    });
   }
 
   /** Adds the jobs of due step runs that the queue may have lost. */
@@ -179,33 +153,14 @@ export function createSweeper(engine: Engine): Sweeper {
 
   return {
     sweep,
-    fireDue,
     start(everyMs) {
-      engine.dueTimer.start(() => {
-        running = Promise.all([
-          running,
-          fireDue().catch((error) => engine.log.debug({ error: String(error) }, 'due steps are left to the sweep')),
-        ]);
-      });
+      firing = fireOnTime(engine);
       running = sweep().finally(() => plan(everyMs));
     },
     async stop() {
       stopped = true;
       if (timer) clearTimeout(timer);
-      await running;
+      await Promise.all([running, firing?.stop()]);
     },
   };
-}
-
-/** Works through a list that the work itself shortens, a full round at a time; stops when a round changes nothing. */
-async function inRounds<Item>(list: () => Promise<Item[]>, work: (item: Item) => Promise<void>): Promise<void> {
-  let before = '';
-  for (;;) {
-    const items = await list();
-    const seen = JSON.stringify(items);
-    if (items.length === 0 || seen === before) return;
-    before = seen;
-    await Promise.all(items.map(work));
-    if (items.length < COMMANDS) return;
-  }
 }

@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import { holdRun, releaseRun } from '../../src/engine/control-run.ts';
-import { createSweeper } from '../../src/engine/sweep.ts';
+import { fireDue } from '../../src/engine/fire-due.ts';
 import { eventually } from '../support/eventually.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { type Receiver, startReceiver } from '../support/receiver.ts';
@@ -71,9 +71,8 @@ describe('the wait for a worker', () => {
     const world = await createWorld();
     const workflow = await world.define({ steps: [tool('a', 'noop', {}, { queueTimeoutMs: 50 })] });
     const runId = await world.start(workflow);
-    const sweeper = createSweeper(world.engine);
     await eventually(async () => {
-      await sweeper.fireDue();
+      await fireDue(world.engine);
       return (await world.see(runId)).status === 'failed';
     });
     expect((await world.see(runId)).error).to.include({ code: 'queue_timeout', step: 'a' });

@@ -8,8 +8,8 @@ import { answerRun } from '../../src/engine/answer-run.ts';
 import { cancelRun, holdRun, releaseRun, retryRun, terminateRun } from '../../src/engine/control-run.ts';
 import { decideApproval } from '../../src/engine/decide-approval.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { fireDue } from '../../src/engine/fire-due.ts';
 import { rollbackRun } from '../../src/engine/rollback-run.ts';
-import { createSweeper } from '../../src/engine/sweep.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { APPROVE, ask, edges, tool } from '../support/steps.ts';
 import { createWorld, openEngine, type World } from '../support/world.ts';
@@ -66,7 +66,7 @@ describe('commands that race for a run', () => {
     for (let round = 0; round < ROUNDS; round++) {
       const runId = await world.start(workflow);
       const request = { actor: world.actor, runId };
-      const [sweeper] = [createSweeper(engineOf(round))];
+      const firing = engineOf(round);
       const contests: [string, (engine: Engine) => Promise<unknown>][] = [
         ['approve', (engine) => answerRun(engine, { ...request, answer: APPROVE })],
         ['reject', (engine) => answerRun(engine, { ...request, answer: REJECT })],
@@ -78,7 +78,7 @@ describe('commands that race for a run', () => {
         ...racers.map(([name, race], index) =>
           outcome(race(engineOf(index))).then((result) => [name, result] as const),
         ),
-        sweeper.fireDue().then(() => ['expire', ''] as const),
+        fireDue(firing).then(() => ['expire', ''] as const),
       ]);
       const winners = new Set(results.filter(([, result]) => result === 'won').map(([name]) => name));
       const { status } = await world.see(runId);
@@ -183,7 +183,7 @@ describe('commands that race for a run', () => {
           ['hold', (engine, actor) => holdRun(engine, { actor, runId })],
           ['release', (engine, actor) => releaseRun(engine, { actor, runId })],
           ['retry', (engine, actor) => retryRun(engine, { actor, runId })],
-          ['expire', (engine) => createSweeper(engine).fireDue()],
+          ['expire', (engine) => fireDue(engine)],
         ];
         const contestOf = (index: number) => contests[(index + round) % contests.length]!;
         const results = await race((engine, actor, index) => contestOf(index)[1](engine, actor));

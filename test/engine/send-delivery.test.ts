@@ -5,10 +5,10 @@ import { expect } from 'chai';
 import { Webhook } from 'standardwebhooks';
 import { answerRun } from '../../src/engine/answer-run.ts';
 import { cancelRun, holdRun, terminateRun } from '../../src/engine/control-run.ts';
+import { fireDue } from '../../src/engine/fire-due.ts';
 import { listRunSnapshots, rollbackRun } from '../../src/engine/rollback-run.ts';
 import { setSecret } from '../../src/engine/secrets.ts';
 import { sendDelivery } from '../../src/engine/send-delivery.ts';
-import { createSweeper } from '../../src/engine/sweep.ts';
 import { eventually } from '../support/eventually.ts';
 import { type HookReceiver, inTurn, startHookReceiver } from '../support/hook-receiver.ts';
 import { checkInvariants } from '../support/invariants.ts';
@@ -70,7 +70,7 @@ describe('a callback on its way', () => {
       step: { dueInMs: 1 },
       stop: (runId) =>
         eventually(async () => {
-          await createSweeper(world.engine).fireDue();
+          await fireDue(world.engine);
           return (await world.see(runId)).status === 'failed';
         }),
     },
