@@ -3,8 +3,8 @@
 
 export interface Hint {
   runId: string;
-  /** The run is finished or waits for somebody: what most waiters wait for. */
-  isSettled: boolean;
+  /** What has become of it, as most who wait want to know: `settled` is finished, or waits for somebody. */
+  to: 'moving' | 'settled' | 'finished';
 }
 
 export type HintListener = (hint: Hint) => void;
@@ -31,26 +31,29 @@ export interface HintCarrier {
 
 /** What fits into one NOTIFY (8,000 bytes). */
 const MAX_HINTS = 200;
-const SETTLED = '!';
+/** Behind the id, where it is more than moving. */
+const MARKS = { moving: '', settled: '!', finished: '.' };
+const RANK = { moving: 0, settled: 1, finished: 2 };
 
 /** Gathers hints into few messages, and hands out those of the messages that `receive` is given. */
 export function gatherHints({ self, send, defer, onListening = () => {} }: HintCarrier) {
   const listeners = new Set<HintListener>();
-  const waiting = new Map<string, boolean>();
+  const waiting = new Map<string, Hint['to']>();
   const mark = `${self}:`;
 
   function sendWaiting(): void {
-    for (const listener of listeners) for (const [runId, isSettled] of waiting) listener({ runId, isSettled });
-    const hints = [...waiting].map(([runId, isSettled]) => (isSettled ? runId + SETTLED : runId));
+    for (const listener of listeners) for (const [runId, to] of waiting) listener({ runId, to });
+    const hints = [...waiting].map(([runId, to]) => runId + MARKS[to]);
     waiting.clear();
     for (let from = 0; from < hints.length; from += MAX_HINTS)
       send(mark + hints.slice(from, from + MAX_HINTS).join(','));
   }
 
   return {
-    publish({ runId, isSettled }: Hint): void {
+    publish({ runId, to }: Hint): void {
       if (waiting.size === 0) defer(sendWaiting);
-      waiting.set(runId, isSettled || (waiting.get(runId) ?? false));
+      const before = waiting.get(runId);
+      waiting.set(runId, before !== undefined && RANK[before] > RANK[to] ? before : to);
     },
     subscribe(listener: HintListener): () => void {
       listeners.add(listener);
@@ -62,10 +65,15 @@ export function gatherHints({ self, send, defer, onListening = () => {} }: HintC
     receive(message: string): void {
       if (listeners.size === 0 || message.startsWith(mark)) return;
       for (const part of message.slice(message.indexOf(':') + 1).split(',')) {
-        const isSettled = part.endsWith(SETTLED);
-        const hint = { runId: isSettled ? part.slice(0, -1) : part, isSettled };
+        const hint = readHint(part);
         for (const listener of listeners) listener(hint);
       }
     },
   };
+}
+
+function readHint(part: string): Hint {
+  for (const to of ['finished', 'settled'] as const)
+    if (part.endsWith(MARKS[to])) return { runId: part.slice(0, -1), to };
+  return { runId: part, to: 'moving' };
 }

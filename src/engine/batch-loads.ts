@@ -38,6 +38,6 @@ export function batchLoads<Value>(load: (keys: string[]) => Promise<ReadonlyMap<
       else waiting.set(key, [{ resolve, reject }]);
       if (isLoading) return;
       isLoading = true;
-      setImmediate(() => void loadWaiting());
+      queueMicrotask(() => void loadWaiting());
     });
 }

@@ -289,10 +289,11 @@ function fold(engine: Engine, plan: Plan, before: RunState, together: Waiting[])
 /** What follows a commit: remember the run, offer its new jobs, wake whoever watches, arm the timer. */
 export function finishCommit(engine: Engine, decision: Decision, outputsKnown: RememberedRun['outputsKnown']): void {
   const { state, steps } = decision;
-  if (FINISHED.has(state.status)) engine.remembered.delete(state.id);
+  const isOver = FINISHED.has(state.status);
+  if (isOver) engine.remembered.delete(state.id);
   else engine.remembered.set(state.id, { state, outputsKnown });
   engine.steps.offer(freshJobs(decision, engine.mailboxes.get(state.id)?.expected));
-  engine.wakeups.publish({ runId: state.id, isSettled: isSettled(state.status) });
+  engine.wakeups.publish({ runId: state.id, to: isOver ? 'finished' : isSettled(state.status) ? 'settled' : 'moving' });
   for (const row of steps) {
     if (row.status === 'waiting' && row.dueAt !== null) engine.dueTimer.arm(row.dueAt);
     if (row.status === 'completed' || row.status === 'failed' || row.status === 'cancelled')

@@ -11,7 +11,7 @@ export interface Watched {
   runId: string;
   workspaceId: string;
   signal?: AbortSignal;
-  /** Wake only for hints of a settled run; in between, the look now and then has to do. */
+  /** Wake only for hints of a settled run, and end with that of a finished one; in between, the look now and then has to do. */
   onlySettled?: boolean;
 }
 
@@ -22,15 +22,17 @@ export async function* watchRun(
 ): AsyncGenerator<{ status: RunStatus; seq: number }> {
   let wake = () => {};
   let hinted = false;
+  let isOver = false;
   const stopListening = engine.wakeups.subscribe((hint) => {
-    if (hint.runId !== runId || (onlySettled && !hint.isSettled)) return;
+    if (hint.runId !== runId || (onlySettled && hint.to === 'moving')) return;
     hinted = true;
+    isOver ||= onlySettled && hint.to === 'finished';
     wake();
   });
   signal?.addEventListener('abort', () => wake());
   engine.metrics.openWaiters.inc();
   try {
-    for (let seen = 0; !signal?.aborted; ) {
+    for (let seen = 0; !signal?.aborted && !isOver; ) {
       hinted = false;
       const found = await look(engine, workspaceId, runId);
       if (found && found.seq !== seen) {
@@ -53,20 +55,19 @@ export async function* watchRun(
   }
 }
 
-/** Whether the run is settled (finished, or waiting for somebody) within `timeoutMs`. */
+/**
+ * Whether the run is settled (finished, or waiting for somebody) within `timeoutMs`. That it has finished is taken from whoever
+ * committed it; what became of it is for the caller to read.
+ */
 export async function waitUntilSettled(
   engine: Engine,
   { timeoutMs, signal, ...watched }: Watched & { timeoutMs: number },
 ): Promise<boolean> {
-  const signals = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
-  for await (const { status } of watchRun(engine, {
-    ...watched,
-    onlySettled: true,
-    signal: AbortSignal.any(signals),
-  })) {
+  const ended = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]);
+  for await (const { status } of watchRun(engine, { ...watched, onlySettled: true, signal: ended })) {
     if (isSettled(status)) return true;
   }
-  return false;
+  return !ended.aborted;
 }
 
 /** A database that is away for a moment is no reason to stop waiting. */
