@@ -3,6 +3,7 @@
 // package.json says `exec node …` because npm's signals end the shell between us and leave its child running.
 
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -91,11 +92,14 @@ function isBuilt() {
 function build() {
   say('Building…');
   const began = new Date();
-  const draft = join(ROOT, `.build-${process.pid}`);
+  const builtBefore = timeOf(STAMP);
+  const draft = join(ROOT, `.build-${randomUUID()}`);
   const old = `${draft}-old`;
   try {
     const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
     run([process.execPath, tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', draft], 'The build');
+    // Web and worker that start together build together; whoever comes second has nothing to swap.
+    if (timeOf(STAMP) !== builtBefore && isBuilt()) return;
     writeFileSync(join(draft, '.built'), '');
     // As old as the beginning: a source saved while the compiler ran counts as changed.
     utimesSync(join(draft, '.built'), began, began);

@@ -1,6 +1,7 @@
 // Files in a folder of this machine: `<folder>/<workspace>/<file>`. Knows nothing of who may read what; every process that
 // is to see a file must see the folder.
 
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { FileStorage } from './storage.ts';
@@ -33,8 +34,8 @@ export function createDiskStorage(folder: string): FileStorage {
     async probe() {
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 });
-        // By its own name for each process, since another's may be taken away in between.
-        const path = join(folder, `.probe-${process.pid}`);
+        // By a name of its own, since others probe the same folder at the same time.
+        const path = join(folder, `.probe-${randomUUID()}`);
         await writeFile(path, '.', { mode: 0o600 });
         await rm(path, { force: true });
         return { ok: true };

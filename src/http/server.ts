@@ -2,7 +2,7 @@
 // that lets requests in flight finish.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type Koa from 'koa';
 
 export interface RunningServer {
@@ -39,6 +39,11 @@ export async function listen(app: Koa, { port, host, timeouts = {} }: ListenOpti
     void answer(request, response);
   });
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
@@ -46,7 +51,7 @@ export async function listen(app: Koa, { port, host, timeouts = {} }: ListenOpti
       resolve();
     });
   });
-  return { address: addressOf(server, host), close: (withinMs) => closeServer(server, withinMs) };
+  return { address: addressOf(server, host), close: (withinMs) => closeServer(server, sockets, withinMs) };
 }
 
 /**
@@ -72,11 +77,13 @@ function addressOf(server: Server, host: string): string {
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
-async function closeServer(server: Server, withinMs: number): Promise<void> {
+async function closeServer(server: Server, sockets: ReadonlySet<Socket>, withinMs: number): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), withinMs);
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
     server.closeIdleConnections();
+    // Node counts a connection as idle only after its first request; browsers and clients open some in advance.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
   });
   clearTimeout(cut);
 }

@@ -3,10 +3,10 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync, realpathSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lockFolder } from './folder-lock.ts';
+import { findFreePort, isFree } from './free-port.ts';
 import { choosePlace } from './postgres-account.ts';
 import { prepareBinaries } from './postgres-binaries.ts';
 import type { Cluster, Settings } from './postgres-cluster.ts';
@@ -167,24 +167,6 @@ function sayWhenSlow(onNotice: (text: string) => void): () => void {
     next += 10_000;
     onNotice(`Waiting for Postgres, which recovers from a crash (${Math.round(waited / 1000)} s)…`);
   };
-}
-
-function findFreePort(port = 0): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-function isFree(port: number): Promise<boolean> {
-  return findFreePort(port).then(
-    () => true,
-    () => false,
-  );
 }
 
 function sizeOf(file: string): number {

@@ -2,6 +2,7 @@
 // whose process id was given to somebody else; knows nothing of what the folder holds.
 
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
@@ -15,7 +16,8 @@ interface Owner {
 export async function lockFolder(file: string, folder: string): Promise<() => Promise<void>> {
   const mine: Owner = { pid: process.pid, began: findBeginning(process.pid) };
   const text = JSON.stringify(mine);
-  const draft = `${file}.${process.pid}`;
+  // A name of its own each time: process ids repeat, in containers that share a folder even at the same time.
+  const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, text, { mode: 0o644 });
   try {
     for (let tries = 0; tries < 10; tries++) {
@@ -48,7 +50,7 @@ async function linked(from: string, to: string): Promise<boolean> {
 
 /** Moves the stale lock away before deleting it: two newcomers may both have found it stale, and one may already hold. */
 async function removeStale(file: string, stale: Owner | null): Promise<void> {
-  const aside = `${file}.${process.pid}.stale`;
+  const aside = `${file}.${randomUUID()}.stale`;
   try {
     await rename(file, aside);
   } catch {

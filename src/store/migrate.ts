@@ -46,7 +46,7 @@ export const migrationSource: Knex.MigrationSource<string> = {
  * Runs what is pending, in order, and answers the names; then puts up the wall between workspaces where it is missing. Waits
  * for another process that is at it.
  */
-export async function migrate(target: MigrationTarget): Promise<string[]> {
+export async function migrate(target: MigrationTarget, { staleFlagMs = STALE_FLAG_MS } = {}): Promise<string[]> {
   const url = typeof target === 'string' ? target : target.url;
   const release = await takeAdvisoryLock(url);
   const knex = knexModule({
@@ -60,7 +60,7 @@ export async function migrate(target: MigrationTarget): Promise<string[]> {
     log: SILENT,
   });
   try {
-    const names = await runPending(knex);
+    const names = await runPending(knex, staleFlagMs);
     await raiseWall(knex);
     return names;
   } finally {
@@ -89,8 +89,8 @@ async function listNames(): Promise<string[]> {
     .sort();
 }
 
-async function runPending(knex: Knex): Promise<string[]> {
-  const deadline = Date.now() + STALE_FLAG_MS;
+async function runPending(knex: Knex, staleFlagMs: number): Promise<string[]> {
+  const deadline = Date.now() + staleFlagMs;
   for (;;) {
     try {
       const [, names] = (await knex.migrate.latest({ migrationSource, tableName: TABLE })) as [number, string[]];

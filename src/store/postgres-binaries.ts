@@ -70,12 +70,21 @@ function mend(native: string): void {
     : [];
   for (const { source, target } of links) {
     const place = join(native, '..', target);
-    if (!existsSync(place)) symlinkSync(relative(dirname(target), source), place);
+    if (!existsSync(place)) linkOnce(relative(dirname(target), source), place);
   }
   for (const name of readdirSync(join(native, 'bin'))) {
     const file = join(native, 'bin', name);
     const { mode } = statSync(file);
     if ((mode & 0o555) !== 0o555) chmodSync(file, mode | 0o555);
+  }
+}
+
+/** Another process may mend the same install at the same time. */
+function linkOnce(source: string, place: string): void {
+  try {
+    symlinkSync(source, place);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
 }
 
