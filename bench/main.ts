@@ -62,7 +62,7 @@ const [steps, runs, rounds, idle, concurrency] = [
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
-const stopServices = await startServices();
+const stopServices = await startServices({ onDisk: true });
 try {
   await bench();
 } finally {

@@ -35,8 +35,7 @@ describe('holdpoint', () => {
   let holdpoint: Holdpoint;
   let client: HoldpointClient;
   let cli: Cli;
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     holdpoint = await startHoldpoint({ withWorker: true, settings: { toolModules: TOOLS } });
     const { slug: workspace, keys } = holdpoint.workspace;
     client = new HoldpointClient({ baseUrl: holdpoint.address, apiKey: keys.admin, workspace });

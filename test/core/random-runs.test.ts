@@ -1,6 +1,6 @@
 // Random definitions under random commands: whatever is asked, in whatever order, the invariants of GUARANTEES §5 hold
 // after every decision (core-ledger.ts, core-joins.ts), and a run that is driven on ends. `CORE_RUNS` is the number of
-// schedules, 20,000 by default; a failure prints the seed and the smallest case.
+// schedules, 5,000 by default; a failure prints the seed and the smallest case.
 
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
@@ -24,7 +24,7 @@ import { must } from '../support/must.ts';
 type Rollback = Extract<Command, { type: 'rollback' }>;
 type Accepted = Extract<Verdict, { kind: 'accepted' }>;
 
-const SCHEDULES = Number(process.env['CORE_RUNS'] ?? 20_000);
+const SCHEDULES = Number(process.env['CORE_RUNS'] ?? 5_000);
 const PER_GRAPH = 4;
 /** Enough to end any run of nine steps of four visits each, with every retry and every lost claim. */
 const MOST_COMMANDS = 2_000;

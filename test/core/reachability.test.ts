@@ -117,7 +117,7 @@ describe('arrivals', () => {
 
   it('are found along a chain of 10,000 that leads back to its start, in less than a second', () => {
     const links = Array.from({ length: 10_000 }, (_, node) => (node < 9_999 ? [node + 1, 0] : [0]));
-    const since = performance.now();
+    const since = process.cpuUsage();
     const canArrive = buildArrivals(links, 0);
     expect([canArrive(0, 9_999), canArrive(9_999, 0), canArrive(31, 32), canArrive(32, 31)]).to.deep.equal([
       true,
@@ -125,7 +125,7 @@ describe('arrivals', () => {
       true,
       false,
     ]);
-    expect(performance.now() - since).to.be.below(1_000);
+    expect(process.cpuUsage(since).user).to.be.below(1_000_000);
   });
 });
 

@@ -13,7 +13,7 @@ import { checkHistory, replayPointOf, snapshotsOf } from '../support/core-histor
 import { given, TestRun } from '../support/core-run.ts';
 import { must } from '../support/must.ts';
 
-const SCHEDULES = Number(process.env['CORE_RUNS'] ?? 20_000) / 10;
+const SCHEDULES = Number(process.env['CORE_RUNS'] ?? 5_000) / 5;
 
 function replay(definition: Definition, run: TestRun, from: ReplayPoint | null): TestRun {
   return new TestRun(definition, run.plan, run.input, (plan, fresh, context) =>

@@ -34,9 +34,8 @@ describe('deliveries', () => {
         HOLDPOINT_SECRET_KEY: '1'.repeat(64),
         HOLDPOINT_EGRESS_ALLOW: `127.0.0.1:${receiver.port}`,
         WEBHOOK_DELAYS_MS: '10,10',
-        WEBHOOK_TIMEOUT_MS: '500',
+        WEBHOOK_TIMEOUT_MS: '10000',
         SWEEP_MS: '100',
-        LEASE_MS: '600',
       },
     });
     fleet = createFleet(world.environment);
@@ -72,6 +71,8 @@ describe('deliveries', () => {
       const [victim] = await fleet.add(1, { FP: `${failpoint}:kill` });
       await world.start(flow);
       expect(await victim!.ended()).to.equal('SIGKILL');
+      // As if the time of its lease were over.
+      await world.db.pool.query(`UPDATE deliveries SET next_at = now() WHERE status = 'sending'`);
       await fleet.add(1);
       const [delivery] = await whenDelivered(webhookId, 1);
       await fleet.killAll();

@@ -16,8 +16,7 @@ const RUNS = '/api/v1/workflows';
 
 type Body = Answer['body'];
 
-describe('a run that is held while everything is killed, Redis coming back empty', function () {
-  this.timeout(60_000);
+describe('a run that is held while everything is killed, Redis coming back empty', () => {
   let deployment: Deployment;
   let receiver: Receiver;
   let client: SeedClient;

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
+import { findFreePort } from '../../src/store/free-port.ts';
 import { startWeb, type WebConfig, type WebProcess } from '../../src/web.ts';
 import { startWorker } from '../../src/worker.ts';
 import { type Answer, call, createWorkspace, openTestDatabase, type TestWorkspace } from '../support/api.ts';
@@ -59,7 +60,7 @@ describe('live streams', () => {
     await store.drop();
   });
 
-  const serve = async (port = 0): Promise<WebProcess> => {
+  const serve = async (port: number): Promise<WebProcess> => {
     const web = await startWeb({ ...config, port }, { log });
     stops.push(() => web.stop());
     return web;
@@ -68,7 +69,7 @@ describe('live streams', () => {
     call(`${address}${path}`, { key: workspace.keys.editor, body });
 
   it('tell each event once through a network that cuts, two servers, and a server that is replaced', async () => {
-    const [one, other, worker] = await Promise.all([serve(), serve(), startWorker(config, log)]);
+    const [one, other, worker] = await Promise.all([serve(await findFreePort()), serve(0), startWorker(config, log)]);
     stops.push(() => worker.stop());
     const workflow = (await ask(one.address, '/api/workflows', TICKING)).body.id;
     const id = (await ask(one.address, `/api/workflow/start-async/${workflow}`, { data: { n: 0 } })).body.runId;

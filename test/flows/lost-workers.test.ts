@@ -30,8 +30,9 @@ describe('worker processes', () => {
 
   const calls = (runId: string) => receiver.calls.filter((call) => call.runId === runId && call.what === 'effect');
   const processOf = (call: Received): TestProcess => fleet.members.find((member) => member.pid === call.pid)!;
-  const executions = (runId: string, count: number) =>
+  const executions = (runId: string, count: number, withinMs?: number) =>
     eventually(() => (calls(runId).length === count ? calls(runId) : null), {
+      ...(withinMs === undefined ? {} : { withinMs }),
       what: () => `${count} executions, not ${JSON.stringify(calls(runId))},`,
     });
   const claims = async (runId: string) =>
@@ -43,7 +44,7 @@ describe('worker processes', () => {
     const [first] = await executions(runId, 1);
     await processOf(first!).kill();
     const replaced = fleet.add(1);
-    const [, second] = await executions(runId, 2);
+    const [, second] = await executions(runId, 2, 10_000);
     receiver.release();
     await world.until(runId, 'completed');
     expect(second!.pid).not.to.equal(first!.pid);
@@ -125,9 +126,9 @@ describe('worker processes', () => {
     );
     const innocent = await world.define({ steps: [tool('a', 'noop'), tool('b', 'noop')], edges: edges('a b') });
     const others = await Promise.all(Array.from({ length: 20 }, () => world.start(innocent)));
-    expect((await world.until(poison, 'failed', 25_000)).error).to.deep.include({ code: 'worker_lost', step: 'a' });
+    expect((await world.until(poison, 'failed', 60_000)).error).to.deep.include({ code: 'worker_lost', step: 'a' });
     expect(await claims(poison)).to.have.length(5);
     expect(new Set(calls(poison).map((call) => call.key)).size).to.equal(1);
     for (const runId of others) await world.until(runId, 'completed');
-  }).timeout(40_000);
+  });
 });

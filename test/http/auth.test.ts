@@ -7,6 +7,7 @@ import { createLog } from '../../src/log.ts';
 import { findApiKey, hashApiKey } from '../../src/store/access.ts';
 import type { Database } from '../../src/store/db.ts';
 import { createKey, createWorkspace, openTestDatabase, type TestWorkspace } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
 
 describe('authentication', () => {
   const lines: string[] = [];
@@ -133,12 +134,7 @@ describe('authentication', () => {
     await db.pool.query('UPDATE api_keys SET revoked_at = now() WHERE hash = $1', [hashApiKey(key)]);
     const fresh = createAuthenticator({ db, log, clock: { now: () => now } });
     expect(await fresh(bearer(key)).catch((error: AppError) => error.code)).to.equal('unauthenticated');
-    const revokedAt = Date.now();
-    while ((await codeOf(bearer(key))) === 'editor' && Date.now() < revokedAt + 6_000) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    expect(await codeOf(bearer(key))).to.equal('unauthenticated');
-    expect(Date.now() - revokedAt).to.be.below(5_000);
+    await eventually(async () => (await codeOf(bearer(key))) === 'unauthenticated', { withinMs: 10_000 });
   });
 
   it('notes that a key was used', async () => {

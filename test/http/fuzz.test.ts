@@ -5,10 +5,11 @@ import type { Json } from '../../src/core/json.ts';
 import type { Route } from '../../src/http/route.ts';
 import { type FuzzedRequest, fuzzedQueries, fuzzedRequests } from '../support/fuzz-bodies.ts';
 import { type Holdpoint, startHoldpoint } from '../support/holdpoint.ts';
+import { CHANCE } from '../support/random.ts';
 import { bodyFor, DISTINCT, nameOf } from '../support/routes.ts';
 
 /** Requests per route, and for how long at most; `npm run fuzz` sends 50,000. */
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 25);
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 15);
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 0);
 /** So many are under way at once. */
 const TOGETHER = Math.min(RUNS, RUNS > 1_000 ? 32 : 5);
@@ -80,7 +81,7 @@ const DEFINITION: Json = {
 };
 
 describe('whatever is sent', function () {
-  this.timeout(30_000 + (SECONDS || RUNS) * 1_000);
+  this.timeout(90_000 + (SECONDS || RUNS) * 1_000);
   let holdpoint: Holdpoint;
   let started: string;
   let edited: string;
@@ -126,6 +127,7 @@ describe('whatever is sent', function () {
       const { failed, seed, errorInstance } = await fc.check(property, {
         numRuns: Math.ceil(RUNS / TOGETHER),
         ...limit,
+        ...CHANCE,
       });
       // What fast-check itself would show is the whole batch, byte by byte.
       expect(failed, `seed ${seed}: ${errorInstance}`).to.equal(false);

@@ -6,6 +6,9 @@ import { expect } from 'chai';
 import { call, createWorkspace } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Holdpoint, startHoldpoint } from '../support/holdpoint.ts';
+import { type Receiver, startReceiver } from '../support/receiver.ts';
+import { tool } from '../support/steps.ts';
+import { TOOLS } from '../support/world.ts';
 
 const WAITING = {
   name: 'Waiting',
@@ -16,26 +19,27 @@ const WAITING = {
   ],
   edges: [{ from: 'ask', to: 'end' }],
 };
-/** Takes a moment, so that a synchronous start of it is still running when it is asked for again. */
-const SLOW = {
+/** Takes until the test lets go, so that a synchronous start of it is still running when it is asked for again. */
+const slow = (url: string) => ({
   name: 'Slow',
-  initialStep: 'rest',
-  steps: [
-    { id: 'rest', type: 'wait', durationMs: 1_500 },
-    { id: 'end', type: 'end-flow' },
-  ],
-  edges: [{ from: 'rest', to: 'end' }],
-};
+  initialStep: 'work',
+  steps: [tool('work', 'effect', { url }), { id: 'end', type: 'end-flow' }],
+  edges: [{ from: 'work', to: 'end' }],
+});
 const APPROVE = { type: 'request_user_action', actionId: 'approve' };
 
 describe('an Idempotency-Key', () => {
   let holdpoint: Holdpoint;
+  let receiver: Receiver;
   before(async () => {
-    holdpoint = await startHoldpoint({ withWorker: true, settings: { secretKeys: [Buffer.alloc(32, 1)] } });
+    receiver = await startReceiver();
+    const settings = { secretKeys: [Buffer.alloc(32, 1)], toolModules: [TOOLS] };
+    holdpoint = await startHoldpoint({ withWorker: true, settings });
     await holdpoint.define(WAITING);
-    await holdpoint.define(SLOW);
+    await holdpoint.define(slow(receiver.url));
   });
-  after(() => holdpoint.stop());
+  afterEach(() => receiver.release());
+  after(() => Promise.all([holdpoint.stop(), receiver.close()]));
 
   const send = (key: string, path = 'waiting', body: unknown = {}, headers: Record<string, string> = {}) =>
     holdpoint.ask(path.startsWith('/') ? path : `/api/workflow/start-async/${path}`, {
@@ -166,6 +170,7 @@ describe('an Idempotency-Key', () => {
 
   it('answers 409 while the first request is still running, and its answer afterwards', async () => {
     const key = randomUUID();
+    receiver.hold();
     const first = send(key, '/api/workflow/start/slow');
     await eventually(async () => (await countKeys(key)) === 1);
     const early = await send(key, '/api/workflow/start/slow');
@@ -178,6 +183,7 @@ describe('an Idempotency-Key', () => {
     ]);
     const isRenewed = `SELECT FROM idempotency_keys WHERE key = $1 AND lease_until > now() + interval '5 s'`;
     await eventually(async () => (await holdpoint.db.pool.query(isRenewed, [key])).rowCount === 1);
+    receiver.release();
     const answer = await first;
     expect([answer.status, answer.body.status]).to.deep.equal([200, 'completed']);
     expect((await send(key, '/api/workflow/start/slow')).body).to.deep.equal(answer.body);
@@ -186,6 +192,7 @@ describe('an Idempotency-Key', () => {
   it('waits on for a run whose client hung up: asked again, it answers how that run ended', async () => {
     const key = randomUUID();
     const runs = await countRuns();
+    receiver.hold();
     const hangUp = new AbortController();
     const lost = fetch(`${holdpoint.address}/api/workflow/start/slow`, {
       method: 'POST',
@@ -195,11 +202,12 @@ describe('an Idempotency-Key', () => {
     await eventually(async () => (await countRuns()) === runs + 1);
     hangUp.abort();
     expect(await lost.catch(() => 'hung up')).to.equal('hung up');
+    const sendAgain = () =>
+      holdpoint.ask('/api/workflow/start/slow', { method: 'POST', headers: { 'idempotency-key': key } });
+    expect((await sendAgain()).status).to.equal(409);
+    receiver.release();
     const answer = await eventually(async () => {
-      const again = await holdpoint.ask('/api/workflow/start/slow', {
-        method: 'POST',
-        headers: { 'idempotency-key': key },
-      });
+      const again = await sendAgain();
       return again.status === 409 ? null : again;
     });
     expect([answer.status, answer.body.status]).to.deep.equal([200, 'completed']);

@@ -14,7 +14,8 @@ describe('rate limits', () => {
   let holdpoint: Holdpoint;
   let workspace: TestWorkspace;
   before(async () => {
-    holdpoint = await startHoldpoint({ settings: LIMITS });
+    // Counted in its memory: Redis is given up for a request when it is slow, which no test could count on.
+    holdpoint = await startHoldpoint({ settings: { ...LIMITS, redisUrl: null } });
     workspace = holdpoint.workspace;
   });
   after(() => holdpoint.stop());
@@ -121,12 +122,16 @@ describe('rate limits', () => {
     const queuePrefix = `t-${randomBytes(6).toString('hex')}`;
     const [one, two] = [await startLimited({ queuePrefix }), await startLimited({ queuePrefix })];
     try {
-      const key = await createKey(one.db, { workspaceId: one.workspace.id, role: 'editor' });
-      // The same key in the other's database: a credential is known by the id of its key.
-      await copyAccess(one, two);
-      await countTogether(one, two);
-      for (let request = 0; request < 3; request++) await list(key, {}, one);
-      expect(standing(await list(key, {}, two))).to.deep.equal([200, '6', '2']);
+      await copyRows('SELECT * FROM workspaces', { table: 'workspaces', from: one, to: two });
+      // A process that has not reached Redis yet, or finds it slow, counts by itself.
+      await eventually(async () => {
+        const key = await createKey(one.db, { workspaceId: one.workspace.id, role: 'viewer' });
+        // The same key in the other's database: a credential is known by the id of its key.
+        await copyRows('SELECT * FROM api_keys ORDER BY id DESC LIMIT 1', { table: 'api_keys', from: one, to: two });
+        for (let request = 0; request < 3; request++) await list(key, {}, one);
+        expect(standing(await list(key, {}, two))).to.deep.equal([200, '6', '2']);
+        return true;
+      });
     } finally {
       await Promise.all([one.stop(), two.stop()]);
     }
@@ -162,20 +167,6 @@ describe('rate limits', () => {
 
   function startLimited(settings: Partial<Omit<Config, 'databaseUrl'>>): Promise<Holdpoint> {
     return startHoldpoint({ settings: { redisUrl: getServices().redisUrl, ...LIMITS, ...settings } });
-  }
-
-  /** A process that has not reached Redis yet counts by itself. */
-  async function countTogether(one: Holdpoint, two: Holdpoint): Promise<void> {
-    await eventually(async () => {
-      const key = await createKey(one.db, { workspaceId: one.workspace.id, role: 'viewer' });
-      await copyRows('SELECT * FROM api_keys ORDER BY id DESC LIMIT 1', { table: 'api_keys', from: one, to: two });
-      await list(key, {}, one);
-      return (await list(key, {}, two)).headers.get('x-ratelimit-remaining') === '4';
-    });
-  }
-
-  async function copyAccess(from: Holdpoint, to: Holdpoint): Promise<void> {
-    for (const table of ['workspaces', 'api_keys']) await copyRows(`SELECT * FROM ${table}`, { table, from, to });
   }
 
   async function copyRows(sql: string, { table, from, to }: { table: string; from: Holdpoint; to: Holdpoint }) {

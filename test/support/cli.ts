@@ -1,13 +1,10 @@
 // The command line program, built from the sources at hand, as a process of its own in a folder of its own.
 
-import { mkdtemp, symlink } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { buildPackage } from './package.ts';
+import { getBuild } from './build.ts';
 import { type Ended, type Program, type ProgramOptions, runProgram, startProgram } from './programs.ts';
 import { getReaper } from './reaper.ts';
-
-const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
 export interface Cli {
   folder: string;
@@ -18,12 +15,9 @@ export interface Cli {
   command: string;
 }
 
-/** Built, since a process that compiles first starts ten times as slowly. */
 export async function createCli(env: Record<string, string>): Promise<Cli> {
   const folder = await mkdtemp(join(getReaper().folder, 'cli-'));
-  const stage = await buildPackage(join(folder, 'built'));
-  await symlink(MODULES, join(stage, 'node_modules'));
-  const command = [process.execPath, join(stage, 'dist', 'src', 'cli', 'main.js')];
+  const command = [process.execPath, join(getBuild(), 'dist', 'src', 'cli', 'main.js')];
   const fill = (options: ProgramOptions = {}) => ({ cwd: folder, ...options, env: { ...env, ...options.env } });
   return {
     folder,

@@ -3,11 +3,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const LOOK_EVERY_MS = 20;
+/** Long, since it costs time only where a test fails: a busy machine may stand still for seconds. */
+export const PATIENCE_MS = 25_000;
 
 /** The first thing `look` answers that is not null, undefined or false; its last error, or `what`, after `withinMs`. */
 export async function eventually<Found>(
   look: () => Promise<Found | null | undefined | false> | Found | null | undefined | false,
-  { withinMs = 10_000, what = 'it' }: { withinMs?: number; what?: string | (() => string | Promise<string>) } = {},
+  { withinMs = PATIENCE_MS, what = 'it' }: { withinMs?: number; what?: string | (() => string | Promise<string>) } = {},
 ): Promise<Found> {
   const deadline = performance.now() + withinMs;
   let failure: unknown;

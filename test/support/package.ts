@@ -1,9 +1,10 @@
-// The package as npm would publish it, built from the sources at hand and unpacked into a project of its own, beside the
+// The package as npm would publish it, from the sources at hand and unpacked into a project of its own, beside the
 // dependencies that it names: what a user has after `npm install holdpoint`, without a registry.
 
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { getBuild } from './build.ts';
 import { runProgram } from './programs.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -17,19 +18,11 @@ export interface Packed {
   project: string;
 }
 
-/** What is published, before it is packed: in `stage`, whose path it answers. */
-export async function buildPackage(stage: string): Promise<string> {
-  await mkdir(stage, { recursive: true });
-  for (const file of ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE'])
-    await cp(join(ROOT, file), join(stage, file));
-  // What the compiler has to say of types is for `npm run check`; it writes the files either way.
-  await runProgram([process.execPath, TSC, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(stage, 'dist')]);
-  return stage;
-}
-
-/** Builds, packs and installs below `folder`. */
+/** Packs what was built, but for the tests' tools, and installs it below `folder`. */
 export async function installPackage(folder: string): Promise<Packed> {
-  const stage = await buildPackage(join(folder, 'stage'));
+  const stage = join(folder, 'stage');
+  const isPublished = (path: string) => !/^(node_modules|dist[/\\]test)/.test(relative(getBuild(), path));
+  await cp(getBuild(), stage, { recursive: true, filter: isPublished });
   const packed = await runProgram(['npm', 'pack', '--ignore-scripts', '--json'], { cwd: stage });
   const [{ filename, files, unpackedSize }] = JSON.parse(packed.stdout);
   const project = await createProject(join(folder, 'project'));

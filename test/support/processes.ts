@@ -3,8 +3,10 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { eventually } from './eventually.ts';
+import { builtPath } from './build.ts';
+import { eventually, PATIENCE_MS } from './eventually.ts';
 import { getReaper } from './reaper.ts';
 
 export interface TestProcess {
@@ -25,12 +27,13 @@ export interface TestProcess {
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Starts `src/<name>.ts` with exactly these settings; resolves at once, `logged(/started/)` when it is up. */
+/** Starts `src/<name>.ts`, as built, with exactly these settings; resolves at once, `logged(/started/)` when it is up. */
 export function startProcess(name: 'worker' | 'web', settings: Record<string, string>): TestProcess {
   const { PATH = '', HOME = '/' } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', `src/${name}.ts`], {
+  const tools = (settings['HOLDPOINT_TOOLS'] ?? '').split(',').map(builtPath).join();
+  const child = spawn(process.execPath, [builtPath(join(ROOT, 'src', `${name}.ts`))], {
     cwd: ROOT,
-    env: { PATH, HOME, LOG_LEVEL: 'info', ...settings },
+    env: { PATH, HOME, LOG_LEVEL: 'info', ...settings, HOLDPOINT_TOOLS: tools },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const pid = child.pid!;
@@ -38,7 +41,7 @@ export function startProcess(name: 'worker' | 'web', settings: Record<string, st
   child.once('exit', () => getReaper().forget(pid));
   const lines = collectLines(child);
   const isRunning = () => child.exitCode === null && child.signalCode === null;
-  async function ended(withinMs = 30_000): Promise<number | string | null> {
+  async function ended(withinMs = PATIENCE_MS): Promise<number | string | null> {
     await eventually(() => !isRunning(), { withinMs, what: `the end of the ${name} process` });
     return child.exitCode ?? child.signalCode;
   }
@@ -47,7 +50,7 @@ export function startProcess(name: 'worker' | 'web', settings: Record<string, st
     lines,
     isRunning,
     ended,
-    logged: (line, withinMs = 15_000) =>
+    logged: (line, withinMs = PATIENCE_MS) =>
       eventually(
         () => {
           const found = lines.find((text) => line.test(text));

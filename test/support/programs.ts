@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { eventually } from './eventually.ts';
+import { eventually, PATIENCE_MS } from './eventually.ts';
 import { getReaper } from './reaper.ts';
 
 export interface ProgramOptions {
@@ -58,7 +58,7 @@ export function startProgram([file = '', ...args]: string[], { cwd, env, input }
     get stderr() {
       return printed.stderr;
     },
-    async printed(text, withinMs = 15_000) {
+    async printed(text, withinMs = PATIENCE_MS) {
       const look = () => {
         if (text.test(printed.stdout + printed.stderr)) return true;
         if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${JSON.stringify(printed)}`);

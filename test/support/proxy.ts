@@ -2,7 +2,8 @@
 // can do beyond that is lose the reply to a request that has certainly been carried out.
 
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { findFreePort } from '../../src/store/free-port.ts';
 
 /**
  * `refuse`: nobody listens; `blackhole`: connections are taken, and nothing passes either way; `reset`: open connections
@@ -88,8 +89,8 @@ export async function startProxy(target: string): Promise<TestProxy> {
     link.server.destroy();
   }
 
-  let server = await listen(0, accept);
-  const { port } = server.address() as AddressInfo;
+  const port = await findFreePort();
+  let server = await listen(port, accept);
   url.hostname = '127.0.0.1';
   url.port = `${port}`;
   return {

@@ -43,7 +43,6 @@ export async function startS3Server(): Promise<S3Server> {
     });
   }
   const port = await eventually(() => /listening on \S+:(\d+)/.exec(lines.join(''))?.[1], {
-    withinMs: 10_000,
     what: () => `an S3 server that listens, in ${lines.join('')},`,
   });
   return {

@@ -5,12 +5,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
+import { findFreePort } from '../../src/store/free-port.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { PATIENCE_MS } from './eventually.ts';
+import { getFastFolder } from './memory-folder.ts';
 import { getReaper } from './reaper.ts';
 import { findRedisProgram } from './redis-program.ts';
 
@@ -46,12 +49,19 @@ export function getServices(): Services {
   );
 }
 
-/** Starts the run's servers and the template of its databases; answers how to stop them. */
-export async function startServices(): Promise<() => Promise<void>> {
+/**
+ * Starts the run's servers and the template of its databases; answers how to stop them. `onDisk`: nothing is kept in memory
+ * in the place of a disk, so that what is measured pays for its fsyncs.
+ */
+export async function startServices({ onDisk = false } = {}): Promise<() => Promise<void>> {
   const external = process.env['REDIS_URL'] || null;
-  const [redis, postgres] = await Promise.all([external === null ? startRedis() : null, openPostgres()]);
+  const [redis, postgres] = await Promise.all([
+    external === null ? startRedis() : null,
+    openPostgres(nameFolder({ onDisk })),
+  ]);
   process.env[REDIS_VARIABLE] = redis?.url ?? external ?? '';
   process.env[POSTGRES_VARIABLE] = postgres.url;
+  if (!onDisk) await keepSmall(postgres.url);
   await makeTemplate(postgres.url);
   return async () => {
     await Promise.all([redis?.stop(), postgres.stop()]);
@@ -120,8 +130,14 @@ async function openPostgres(dataDir = nameFolder()): Promise<EmbeddedPostgres> {
 }
 
 /** A folder that is yet to be made: mkdtemp's own are closed to the user that Postgres runs as. */
-function nameFolder(): string {
-  return join(getReaper().folder, `postgres-${randomBytes(6).toString('hex')}`);
+function nameFolder({ onDisk = false } = {}): string {
+  return join(onDisk ? getReaper().folder : getFastFolder(), `postgres-${randomBytes(6).toString('hex')}`);
+}
+
+/** What is written ahead is kept for nobody, and is in memory with the rest. */
+async function keepSmall(adminUrl: string): Promise<void> {
+  await query(adminUrl, `ALTER SYSTEM SET max_wal_size = '256MB'`);
+  await query(adminUrl, 'SELECT pg_reload_conf()');
 }
 
 async function makeTemplate(adminUrl: string): Promise<void> {
@@ -163,7 +179,7 @@ async function spawnRedis(port: number, folder: string, options: string[]): Prom
   child.unref();
   await once(child, 'spawn');
   getReaper().keep(child.pid!);
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + PATIENCE_MS;
   while (!(await answersPing(port))) {
     if (hasEnded(child) || Date.now() > deadline)
       throw new Error(`Redis did not start on port ${port}; see ${folder}/redis.log`);
@@ -208,15 +224,4 @@ function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
   } catch {
     return false;
   }
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

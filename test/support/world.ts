@@ -26,7 +26,7 @@ import { createSealer } from '../../src/store/sealing.ts';
 import { openPostgresWakeups } from '../../src/store/wakeups.ts';
 import { createMetrics } from '../../src/telemetry.ts';
 import { startWorker, type WorkerProcess } from '../../src/worker.ts';
-import { eventually } from './eventually.ts';
+import { eventually, PATIENCE_MS } from './eventually.ts';
 import { createDatabase, getServices } from './services.ts';
 
 export const TOOLS = fileURLToPath(new URL('tools.ts', import.meta.url));
@@ -138,12 +138,12 @@ export async function createWorld({ queue = 'redis', settings = {}, ...urls }: W
       workers.push(worker);
       return worker;
     },
-    until: (runId, status, withinMs = 10_000) =>
+    until: (runId, status, withinMs = PATIENCE_MS) =>
       eventually(async () => await see(runId).then((run) => (run.status === status ? run : null)), {
         withinMs,
         what: async () => `${status}, not ${JSON.stringify(await see(runId))},`,
       }),
-    async untilAll(status, withinMs = 10_000) {
+    async untilAll(status, withinMs = PATIENCE_MS) {
       const others = async () =>
         (
           await db.pool.query<{ status: string; n: number }>(

@@ -250,7 +250,8 @@ describe('the live stream of an execution', () => {
       const revokedAt = performance.now();
       await revoke(key.id);
       await Promise.all(streams.map(({ over }) => over));
-      expect(performance.now() - revokedAt).to.be.below(5_000);
+      // And as much again for a machine that is busy.
+      expect(performance.now() - revokedAt).to.be.below(10_000);
       expect((await openStream(`${urlOf(id)}?ticket=${unused}`)).status).to.equal(401);
       await respond(id);
       expect(await stays.over).to.equal('end');
