@@ -9,18 +9,22 @@ import type { Engine } from './engine.ts';
 /** Commands per round; rounds go on while they are full. */
 export const COMMANDS = 200;
 
-/** Fires what is due, and arms the timer for what is due next. */
+/**
+ * Fires what is due, and arms the timer for what is due next: whatever was not due when this began, even where it is by its
+ * end. Commands are decided on the same clock, so none is refused for having come too early.
+ */
 export async function fireDue(engine: Engine): Promise<void> {
   const { pool } = engine.db;
+  const now = engine.clock.now();
   await inRounds(
-    () => listDueWaits(pool, COMMANDS),
+    () => listDueWaits(pool, now, COMMANDS),
     ({ runId, step, visit }) => commandAsSystem(engine, runId, { type: 'wake', step, visit }),
   );
   await inRounds(
-    () => listDueRuns(pool, COMMANDS),
+    () => listDueRuns(pool, now, COMMANDS),
     (runId) => commandAsSystem(engine, runId, { type: 'expire-run' }),
   );
-  const next = await findNextDue(pool);
+  const next = await findNextDue(pool, now);
   if (next !== null) engine.dueTimer.arm(next);
 }
 

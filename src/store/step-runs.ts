@@ -72,34 +72,39 @@ export async function listExpiredLeases(client: Queryable, handled: Handled, lim
 }
 
 /** Waiting step runs (timers, pauses) that are due; those of held runs wait for the release. */
-export async function listDueWaits(client: Queryable, limit: number): Promise<(StepRef & { runId: string })[]> {
+export async function listDueWaits(
+  client: Queryable,
+  now: number,
+  limit: number,
+): Promise<(StepRef & { runId: string })[]> {
   const { rows } = await client.query<{ run_id: string; step_id: string; visit: number }>({
     name: 'list-due-waits',
-    text: `SELECT run_id, step_id, visit FROM step_runs s WHERE status = 'waiting' AND due_at <= now()
+    text: `SELECT run_id, step_id, visit FROM step_runs s WHERE status = 'waiting' AND due_at <= to_timestamp($2 / 1000.0)
              AND NOT EXISTS (SELECT FROM runs r WHERE r.id = s.run_id AND r.status = 'held')
            ORDER BY due_at LIMIT $1`,
-    values: [limit],
+    values: [limit, now],
   });
   return rows.map((row) => ({ runId: row.run_id, step: row.step_id, visit: row.visit }));
 }
 
-/** When the next wait or run is due that is not due yet, in epoch milliseconds. */
-export async function findNextDue(client: Queryable): Promise<number | null> {
+/** When the next wait or run is due that was not due at `now`, in epoch milliseconds. */
+export async function findNextDue(client: Queryable, now: number): Promise<number | null> {
   const { rows } = await client.query<{ due_ms: number | null }>({
     name: 'find-next-due',
     text: `SELECT (extract(epoch FROM least(
-             (SELECT min(due_at) FROM step_runs WHERE status = 'waiting' AND due_at > now()),
-             (SELECT min(due_at) FROM runs WHERE due_at > now()))) * 1000)::float8 AS due_ms`,
+             (SELECT min(due_at) FROM step_runs WHERE status = 'waiting' AND due_at > to_timestamp($1 / 1000.0)),
+             (SELECT min(due_at) FROM runs WHERE due_at > to_timestamp($1 / 1000.0)))) * 1000)::float8 AS due_ms`,
+    values: [now],
   });
   return rows[0]!.due_ms;
 }
 
 /** Runs with a due time of their own: a cancellation whose patience is over. */
-export async function listDueRuns(client: Queryable, limit: number): Promise<string[]> {
+export async function listDueRuns(client: Queryable, now: number, limit: number): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>({
     name: 'list-due-runs',
-    text: 'SELECT id FROM runs WHERE due_at <= now() ORDER BY due_at LIMIT $1',
-    values: [limit],
+    text: 'SELECT id FROM runs WHERE due_at <= to_timestamp($2 / 1000.0) ORDER BY due_at LIMIT $1',
+    values: [limit, now],
   });
   return rows.map((row) => row.id);
 }
