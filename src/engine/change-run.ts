@@ -116,7 +116,6 @@ function changeAtOnce(engine: Engine, runId: string, mailbox: Mailbox, waiting: 
   const together = [waiting];
   const round = decideAtOnce(engine, runId, together);
   if (!round) return false;
-  offerEarly(engine, round.decision);
   const { committer, metrics, remembered } = engine;
   const goOn = (committed: Committed) => {
     if (committed === 'stale') {
@@ -144,7 +143,9 @@ function decideAtOnce(engine: Engine, runId: string, together: Waiting[]) {
       state: { seq: expectedSeq },
       outputsKnown,
     } = ready.run;
-    return decision && { decision, changes, outputsKnown, expectedSeq };
+    if (!decision) return null;
+    offerEarly(engine, decision);
+    return { decision, changes, outputsKnown, expectedSeq };
   } catch {
     return null; // told by the rounds, on the run as it is stored
   }
