@@ -134,6 +134,7 @@ function changeAtOnce(engine: Engine, runId: string, mailbox: Mailbox, waiting: 
   return true;
 }
 
+/** Null where something is missing, nothing changes, or the command is refused. */
 function decideAtOnce(engine: Engine, runId: string, together: Waiting[]) {
   const ready = findReady(engine, runId, together);
   if (!ready) return null;
@@ -250,6 +251,7 @@ async function makeReady(engine: Engine, runId: string, together: Waiting[]): Pr
   return { plan, run: knowsOutputs(run, reads) ? run : await withOutputs(engine, run, reads) };
 }
 
+/** On an idle system, in a process that works itself: see fresh-jobs.ts. */
 function offerEarly(engine: Engine, decision: Decision): void {
   if (engine.offersEarly && engine.committer.isIdle) engine.steps.offer(earlyJobs(decision));
 }

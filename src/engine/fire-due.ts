@@ -48,6 +48,7 @@ export function fireOnTime(engine: Engine, withinMs?: number): { stop(): Promise
   };
 }
 
+/** Asks a command of a run for the engine itself; what fails is logged and left to the next sweep, so this never throws. */
 export async function commandAsSystem(engine: Engine, runId: string, wanted: Command): Promise<void> {
   await changeRun(engine, runId, wanted, { actor: systemActor() }).catch((error) => {
     engine.log.warn({ runId, command: wanted.type, error: String(error) }, 'what is due could not change a run');

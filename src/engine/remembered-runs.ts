@@ -21,10 +21,12 @@ export class RememberedRuns {
   #youngBytes = 0;
   readonly #generationBytes: number;
 
+  /** `bytes`: about how much both generations may hold. */
   constructor(bytes: number) {
     this.#generationBytes = bytes / 2;
   }
 
+  /** To be asked for is to be in use. */
   get(runId: string): RememberedRun | undefined {
     const young = this.#young.get(runId);
     if (young) return young.run;
@@ -33,6 +35,7 @@ export class RememberedRuns {
     return old?.run;
   }
 
+  /** Without counting as use. */
   has(runId: string): boolean {
     return this.#young.has(runId) || this.#old.has(runId);
   }
