@@ -27,7 +27,7 @@ export async function openHoldpoint(
   { databaseUrl, redisUrl, steps, concurrency }: Settings,
   { pure }: { pure: boolean },
 ): Promise<Contestant> {
-  const prefix = `bench-${pure ? 'pure' : 'claimed'}-${process.pid}`;
+  const prefix = `bench-${newId().slice(-12)}`;
   const env = {
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,

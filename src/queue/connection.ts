@@ -3,10 +3,10 @@
 
 import { once } from 'node:events';
 import { Queue, Worker } from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import type { Wakeups } from '../core/wakeups.ts';
 import type { Logger } from '../log.ts';
-import { gatherWrites } from './gather-writes.ts';
+import { GatheringRedis } from './gather-scripts.ts';
 import {
   type DeliveryProcessor,
   HOOKS_QUEUE,
@@ -83,7 +83,7 @@ async function openOnRedis(
   const open: Redis[] = [];
   let lastError = 'no connection yet';
   const connect = (settings: Settings) => {
-    const redis = new Redis(url, { ...settings, retryStrategy });
+    const redis = new GatheringRedis(url, { ...settings, retryStrategy });
     redis.on('error', (error) => {
       lastError = error.message || String(error);
       log.debug({ error: lastError }, 'redis connection');
@@ -100,7 +100,7 @@ async function openOnRedis(
   const wakeups = openRedisWakeups(producer, connect(CONSUMER), prefix);
   const workers: Closable[] = [];
   const stopWatching = watchConnection(producer, log);
-  const steps = new StepsQueue(queues, onAddFailed, gatherWrites(producer));
+  const steps = new StepsQueue(queues, onAddFailed);
   return {
     steps,
     hooks: new HooksQueue(hooks, onAddFailed),
@@ -108,16 +108,15 @@ async function openOnRedis(
     board: [...queues, hooks],
     createWorker(process, concurrency) {
       const connection = connect(CONSUMER);
-      const beforeSending = gatherWrites(connection);
-      // Successors are added on the connection that finishes jobs: both then go out in one write.
+      // Successors are added on the connection that finishes jobs, so both are gathered together.
       const own = queues.map(({ name }) => new Queue(name, { connection, prefix, skipVersionCheck: true }));
       for (const queue of own) queue.on('error', () => {});
-      steps.offerThrough(own, beforeSending);
+      steps.offerThrough(own);
       const build = (run: Run) =>
         queues.map(({ name }) =>
           observe(new Worker(name, run, { ...workerSettings(leaseMs), connection, prefix, concurrency }), log),
         );
-      const worker = createStepsWorker(build, process, { steps, beforeSending });
+      const worker = createStepsWorker(build, process);
       workers.push(worker);
       return worker;
     },
@@ -174,7 +173,7 @@ async function openOnPostgres(
             log,
           ),
         );
-      const worker = createStepsWorker(build, process, { steps });
+      const worker = createStepsWorker(build, process);
       workers.push(worker);
       return worker;
     },

@@ -2,7 +2,7 @@
 // BullMQ thinks of it (failed, stalled) is a metric, never truth.
 
 import { DelayedError, type JobsOptions, UnrecoverableError } from 'bullmq';
-import type { StepJob, StepsQueue } from './steps-queue.ts';
+import type { StepJob } from './steps-queue.ts';
 
 /** What the engine made of a job; by then the row has recorded it. Delays in milliseconds. */
 export type JobVerdict =
@@ -82,22 +82,12 @@ export function workerSettings(leaseMs: number) {
 export function createStepsWorker(
   build: (run: (job: HandedJob, token?: string) => Promise<void>) => JobWorker[],
   process: JobProcessor,
-  { steps, beforeSending = () => {} }: { steps: StepsQueue; beforeSending?: () => void },
 ): StepsWorker {
-  let inHand = 0;
   let running = false;
   const all = build(async (job, token) => {
     if (!isStepJob(job.data)) return;
-    inHand += 1;
-    try {
-      const verdict = await process(job.data, job.attemptsStarted);
-      // Finishing a job fetches the next one: with the successor already there, the worker need not be woken for it.
-      await steps.whenOffered();
-      if (inHand > 1) beforeSending();
-      await obey(verdict, job, token);
-    } finally {
-      inHand -= 1;
-    }
+    // Finishing a job fetches the next one: its successor was offered before, on the same connection, so it is there already.
+    await obey(await process(job.data, job.attemptsStarted), job, token);
   });
   return {
     run() {
