@@ -4,7 +4,8 @@
 //
 // * A run that moved on, or is locked by another process, is loaded again and decided again; after three times once with
 //   its row locked, so that somebody always gets through.
-// * On an idle system the job of a successor is offered while the commit that queues it is on its way (fresh-jobs.ts).
+// * A worker runs ahead of its commits (run-ahead.ts): what the run will be is known before they return, so the outcome of
+//   a pure step is decided on that, and goes as one commit with all that is decided until the one before has returned.
 // * What this process remembers of a run saves the load, and is never the last word: a refusal is only given on a state
 //   that was just loaded.
 
@@ -15,18 +16,18 @@ import type { Command } from '../core/commands.ts';
 import type { Decision } from '../core/decision.ts';
 import { AppError } from '../core/errors.ts';
 import { mergeDecisions } from '../core/merging.ts';
-import { type Plan, type Reads, unite } from '../core/plan.ts';
+import type { Plan } from '../core/plan.ts';
 import type { Verdict } from '../core/refusal.ts';
-import { type Actor, FINISHED, isSettled, type RunState, type StepRef } from '../core/run.ts';
+import { type Actor, FINISHED, isSettled, type RunState } from '../core/run.ts';
 import { decide } from '../core/transition.ts';
 import { hasFailpoints, reach } from '../failpoints.ts';
 import type { Committed } from '../store/commit.ts';
 import type { Change } from '../store/commit-rows.ts';
 import { isPoison, isTransient } from '../store/db.ts';
-import { loadOutputs } from '../store/runs.ts';
 import type { Engine } from './engine.ts';
-import { earlyJobs, freshJobs } from './fresh-jobs.ts';
+import { offerEarly, offerFresh } from './fresh-jobs.ts';
 import { unavailable, withPatience } from './patience.ts';
+import { findReady, isReadyFor, makeReady, type Ready } from './ready-run.ts';
 import type { RememberedRun } from './remembered-runs.ts';
 
 /** The run as the command left it, or why the command does not apply. */
@@ -39,6 +40,8 @@ interface Waiting {
   /** Its id must be on what it writes: a commit of several commands has only the first one's. */
   goesAlone: boolean;
   deadline: number;
+  /** Set where it may be decided on what the run will be. */
+  onDecided: (() => void) | null;
   resolve(changed: Changed): void;
   reject(error: unknown): void;
 }
@@ -50,6 +53,15 @@ export interface Mailbox {
   onEmpty: (() => void)[];
   /** Step runs that a worker of this process has a job of, and waits for their commit. */
   expected: Set<string> | null;
+  /** Step runs whose jobs were offered early, and when. */
+  offered: Map<string, number> | null;
+  /** What the run will be; null where that is known only when the commit under way has returned. */
+  ahead: Ahead | null;
+}
+
+/** A run as it will be when all that is decided is committed, and what is to be committed when the commit under way has returned. */
+export interface Ahead extends Ready {
+  next: Round | null;
 }
 
 export interface ChangeOptions {
@@ -58,6 +70,11 @@ export interface ChangeOptions {
   patienceMs?: number;
   /** Names the command in the run's history, for those who have to find it there again (change-once.ts); a UUID. */
   commandId?: string;
+  /**
+   * Lets the command be decided on what the run will be when the commits under way have returned, and is called when it is decided and
+   * its own commit is on its way. It may still come to nothing, so it must harm nobody.
+   */
+  onDecided?: () => void;
 }
 
 const SYSTEM_USER = 'system';
@@ -82,7 +99,7 @@ export function changeRun(
   engine: Engine,
   runId: string,
   command: Command,
-  { actor, patienceMs = REQUEST_PATIENCE_MS, commandId }: ChangeOptions,
+  { actor, patienceMs = REQUEST_PATIENCE_MS, commandId, onDecided }: ChangeOptions,
 ): Promise<Changed> {
   const changed = new Promise<Changed>((resolve, reject) => {
     const waiting: Waiting = {
@@ -91,14 +108,15 @@ export function changeRun(
       commandId: commandId ?? randomUUID(),
       goesAlone: commandId !== undefined || command.type === 'answer',
       deadline: Date.now() + patienceMs,
+      onDecided: onDecided ?? null,
       resolve,
       reject,
     };
     const mailbox = engine.mailboxes.get(runId);
     if (mailbox) {
-      mailbox.waiting.push(waiting);
+      if (!decideAhead(engine, mailbox, waiting)) mailbox.waiting.push(waiting);
     } else {
-      const opened: Mailbox = { waiting: [], onEmpty: [], expected: null };
+      const opened: Mailbox = { waiting: [], onEmpty: [], expected: null, offered: null, ahead: null };
       engine.mailboxes.set(runId, opened);
       if (changeAtOnce(engine, runId, opened, waiting)) return;
       opened.waiting.push(waiting);
@@ -113,43 +131,91 @@ export function changeRun(
  * usual case, which the rounds below cover too, at several times the promises. False, and nothing is done, in any other.
  */
 function changeAtOnce(engine: Engine, runId: string, mailbox: Mailbox, waiting: Waiting): boolean {
-  const together = [waiting];
-  const round = decideAtOnce(engine, runId, together);
+  const ready = findReady(engine, runId, [waiting]);
+  const round = ready && decideAtOnce(engine, ready, waiting);
   if (!round) return false;
-  const { committer, metrics, remembered } = engine;
-  const goOn = (committed: Committed) => {
-    if (committed === 'stale') {
-      metrics.staleDecisions.inc();
-      remembered.delete(runId);
-      mailbox.waiting.unshift(waiting);
-    } else {
-      announce(engine, round, together);
-    }
-  };
-  committer
-    .commit({ decision: round.decision, expectedSeq: round.expectedSeq }, waiting.deadline)
-    .then(goOn)
-    .catch((error: unknown) => rejectAll(engine, runId, together, error))
-    .then(() => emptyMailbox(engine, runId, mailbox));
+  mailbox.ahead = { plan: ready.plan, run: { ...ready.run, state: round.decision.state }, next: null };
+  if (engine.ahead.isAllowed || isIdleWorker(engine)) offerEarly(engine, mailbox, round.decision);
+  commitRound(engine, runId, mailbox, round);
+  waiting.onDecided?.();
   return true;
 }
 
-/** Null where something is missing, nothing changes, or the command is refused. */
-function decideAtOnce(engine: Engine, runId: string, together: Waiting[]) {
-  const ready = findReady(engine, runId, together);
-  if (!ready) return null;
+/** Decides a command on what the run will be, to be committed with the next round. False, and nothing is done, where that cannot be. */
+function decideAhead(engine: Engine, mailbox: Mailbox, waiting: Waiting): boolean {
+  const { ahead } = mailbox;
+  if (!ahead || !waiting.onDecided || mailbox.waiting.length > 0) return false;
+  const { run, next } = ahead;
+  if (next && next.together.length >= MAX_FOLDED) return false;
+  if (!isReadyFor(ahead, [waiting])) return false;
+  const round = decideAtOnce(engine, ahead, waiting);
+  if (!round) return false;
+  ahead.run = { ...run, state: round.decision.state };
+  ahead.next = next ? joinRounds(next, round) : round;
+  if (engine.ahead.isAllowed) offerEarly(engine, mailbox, round.decision);
+  waiting.onDecided();
+  return true;
+}
+
+/** Null where nothing changes, or the command is refused. */
+function decideAtOnce(engine: Engine, { plan, run }: Ready, waiting: Waiting): Round | null {
   try {
-    const { decision, changes } = fold(engine, ready.plan, ready.run.state, together);
-    const {
-      state: { seq: expectedSeq },
-      outputsKnown,
-    } = ready.run;
+    const together = [waiting];
+    const { decision, changes } = fold(engine, plan, run.state, together);
     if (!decision) return null;
-    offerEarly(engine, decision);
-    return { decision, changes, outputsKnown, expectedSeq };
+    return { decision, changes, together, outputsKnown: run.outputsKnown, expectedSeq: run.state.seq };
   } catch {
     return null; // told by the rounds, on the run as it is stored
   }
+}
+
+function joinRounds(first: Round, second: Round): Round {
+  return {
+    ...first,
+    decision: mergeDecisions(first.decision, second.decision),
+    changes: [...first.changes, ...second.changes],
+    together: [...first.together, ...second.together],
+  };
+}
+
+/** Commits what was decided at once, and then what was decided ahead meanwhile, until there is nothing more. */
+function commitRound(engine: Engine, runId: string, mailbox: Mailbox, round: Round): void {
+  const { decision, expectedSeq, together } = round;
+  engine.committer
+    .commit({ decision, expectedSeq }, findDeadline(together))
+    .then((committed) => {
+      if (committed === 'committed') {
+        announce(engine, round);
+      } else {
+        engine.metrics.staleDecisions.inc();
+        engine.remembered.delete(runId);
+        giveBack(mailbox, together);
+      }
+    })
+    .catch((error: unknown) => {
+      rejectAll(engine, runId, together, error);
+      giveBack(mailbox, []);
+    })
+    .then(() => {
+      const next = mailbox.ahead?.next;
+      if (next) {
+        mailbox.ahead!.next = null;
+        commitRound(engine, runId, mailbox, next);
+      } else {
+        mailbox.ahead = null;
+        void emptyMailbox(engine, runId, mailbox);
+      }
+    });
+}
+
+/** What was decided on a run that is not what it was to be has to be decided again, before what came later. */
+function giveBack(mailbox: Mailbox, together: Waiting[]): void {
+  mailbox.waiting.unshift(...together, ...(mailbox.ahead?.next?.together ?? []));
+  mailbox.ahead = null;
+}
+
+function findDeadline(together: Waiting[]): number {
+  return together.length === 1 ? together[0]!.deadline : Math.max(...together.map(({ deadline }) => deadline));
 }
 
 async function emptyMailbox(engine: Engine, runId: string, { waiting, onEmpty }: Mailbox): Promise<void> {
@@ -180,7 +246,7 @@ function countTogether(mailbox: Waiting[]): number {
 }
 
 async function changeTogether(engine: Engine, runId: string, together: Waiting[]): Promise<void> {
-  const deadline = Math.max(...together.map((waiting) => waiting.deadline));
+  const deadline = findDeadline(together);
   const round = (commit: (change: Change) => Promise<Committed>) => attempt(engine, runId, together, commit);
   for (let stale = 0; ; ) {
     try {
@@ -224,46 +290,34 @@ async function attempt(
     engine.remembered.delete(runId);
     return attempt(engine, runId, together, commit);
   }
-  if (decision) offerEarly(engine, decision);
+  const mailbox = engine.mailboxes.get(runId);
+  if (decision && mailbox && isIdleWorker(engine)) offerEarly(engine, mailbox, decision);
   if (decision && (await commit({ decision, expectedSeq: ready.run.state.seq })) === 'stale') return null;
-  return () => announce(engine, { decision, changes, outputsKnown: ready.run.outputsKnown }, together);
+  const { outputsKnown } = ready.run;
+  return () => announce(engine, { decision, changes, outputsKnown, together });
 }
 
-/** A run with its plan and the outputs that the next decision reads. */
-interface Ready {
-  plan: Plan;
-  run: RememberedRun;
+/** Nothing else is on its way, so a job that comes before its commit has not long to wait for it, whoever takes it. */
+function isIdleWorker({ ahead, committer }: Engine): boolean {
+  return ahead.isOn && committer.isIdle;
 }
 
-/** By what this process remembers; null when something is missing. */
-function findReady(engine: Engine, runId: string, together: Waiting[]): Ready | null {
-  const run = engine.remembered.get(runId);
-  const plan = run && engine.plans.get(run.state.definitionId, run.state.version);
-  if (!plan || plan instanceof Promise) return null;
-  return knowsOutputs(run, whatItReads(plan, run.state, together)) ? { plan, run } : null;
-}
-
-async function makeReady(engine: Engine, runId: string, together: Waiting[]): Promise<Ready> {
-  const run = engine.remembered.get(runId) ?? (await engine.loadRun(runId));
-  if (!run) throw new AppError('run_not_found', `Run ${runId} does not exist`);
-  const plan = await engine.plans.get(run.state.definitionId, run.state.version);
-  const reads = whatItReads(plan, run.state, together);
-  return { plan, run: knowsOutputs(run, reads) ? run : await withOutputs(engine, run, reads) };
-}
-
-/** On an idle system, in a process that works itself: see fresh-jobs.ts. */
-function offerEarly(engine: Engine, decision: Decision): void {
-  if (engine.offersEarly && engine.committer.isIdle) engine.steps.offer(earlyJobs(decision));
-}
-
-interface Round {
+/** What commands have come to, to be committed as a whole. */
+interface Outcome {
   decision: Decision | null;
   changes: Changed[];
   outputsKnown: RememberedRun['outputsKnown'];
+  together: Waiting[];
+}
+
+interface Round extends Outcome {
+  decision: Decision;
+  /** The run's sequence number that it was decided on. */
+  expectedSeq: number;
 }
 
 /** The round is durable: its jobs are offered, and whoever asked is answered. */
-function announce(engine: Engine, { decision, changes, outputsKnown }: Round, together: Waiting[]): void {
+function announce(engine: Engine, { decision, changes, outputsKnown, together }: Outcome): void {
   if (hasFailpoints()) for (const { command } of together) reach(`${command.type}.after_commit`);
   if (decision) finishCommit(engine, decision, outputsKnown);
   for (const [index, waiting] of together.entries()) waiting.resolve(changes[index]!);
@@ -295,7 +349,7 @@ export function finishCommit(engine: Engine, decision: Decision, outputsKnown: R
   const isOver = FINISHED.has(state.status);
   if (isOver) engine.remembered.delete(state.id);
   else engine.remembered.set(state.id, { state, outputsKnown });
-  engine.steps.offer(freshJobs(decision, engine.mailboxes.get(state.id)?.expected));
+  offerFresh(engine, decision, engine.mailboxes.get(state.id));
   engine.wakeups.publish({ runId: state.id, to: isOver ? 'finished' : isSettled(state.status) ? 'settled' : 'moving' });
   for (const row of steps) {
     if (row.status === 'waiting' && row.dueAt !== null) engine.dueTimer.arm(row.dueAt);
@@ -304,26 +358,4 @@ export function finishCommit(engine: Engine, decision: Decision, outputsKnown: R
   }
   const due = dueTimeOf(state);
   if (due !== null) engine.dueTimer.arm(due);
-}
-
-function knowsOutputs({ outputsKnown }: RememberedRun, reads: Reads): boolean {
-  if (outputsKnown === 'all' || reads === 'all') return outputsKnown === 'all';
-  return reads.size === 0 || [...reads].every((step) => outputsKnown.has(step));
-}
-
-async function withOutputs(engine: Engine, run: RememberedRun, reads: Reads): Promise<RememberedRun> {
-  const { outputsKnown, state } = run;
-  const outputs = await loadOutputs(engine.db.pool, state.id, reads);
-  return { state: { ...state, outputs: { ...state.outputs, ...outputs } }, outputsKnown: unite([outputsKnown, reads]) };
-}
-
-/** The steps whose outputs these commands may need: those they close, and those that wait to go. */
-function whatItReads(plan: Plan, state: RunState, together: Waiting[]): Reads {
-  if (plan.readOutputs !== 'all' && plan.readOutputs.size === 0) return plan.readOutputs;
-  // What goes on may settle much at once, or end; the outputs of steps that are over may be named by its result alone.
-  if (together.some(({ command: { type } }) => type === 'release' || type === 'retry' || type === 'rollback'))
-    return plan.readOutputs;
-  const closing: StepRef[] = together.flatMap(({ command }) => ('visit' in command ? [command] : []));
-  const going = state.open.filter((open) => open.status === 'pending' || open.status === 'waiting');
-  return unite([...closing, ...going].map(({ step }) => plan.steps.get(step)?.reads ?? new Set<string>()));
 }

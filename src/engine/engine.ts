@@ -22,6 +22,7 @@ import { type Clock, createClock } from './clock.ts';
 import { DueTimer } from './due-timer.ts';
 import { createPlans, type Plans } from './plans.ts';
 import { type RememberedRun, RememberedRuns } from './remembered-runs.ts';
+import { RunAhead } from './run-ahead.ts';
 import { RunLogs } from './run-logs.ts';
 import { Turns } from './turns.ts';
 
@@ -62,8 +63,8 @@ export interface Engine extends Omit<EngineOptions, 'name'> {
   /** Bounded by the size of what it holds, and never trusted: every decision is checked against the run's sequence number. */
   remembered: RememberedRuns;
   mailboxes: Map<string, Mailbox>;
-  /** Set where this process takes jobs itself: those of successors may then be offered before their commit has returned. */
-  offersEarly: boolean;
+  /** What a worker does before its commits have returned. */
+  ahead: RunAhead;
   /** Armed for the nearest due time that this process knows. */
   dueTimer: DueTimer;
   /** What handlers log, on its way to the table. */
@@ -103,7 +104,7 @@ export function createEngine({ name, ...options }: EngineOptions): Engine {
     knownDefinitions: new LRUCache({ max: 1_000 }),
     remembered: new RememberedRuns(REMEMBERED_BYTES),
     mailboxes: new Map(),
-    offersEarly: false,
+    ahead: new RunAhead(),
     dueTimer,
     runLogs: new RunLogs({ db, log }),
     longReads: new Turns(MAX_LONG_READS_WAITING),

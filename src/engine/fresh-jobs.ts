@@ -1,26 +1,55 @@
 // The jobs of step runs that a decision queues for the first time, and who waits for them.
 //
-// On an idle system a job is offered while the commit that queues its step is still on its way, so that the two round trips
-// overlap. Such a job is early: whoever takes it waits for the commit, here by its mailbox, in another process by looking a
-// few times (run-step.ts). After the commit it is offered again unless a worker of this process has it by then; without
-// that commit it points nowhere and is dropped, as any job is whose step is not queued.
+// A job may be offered while the commit that queues its step is still on its way (run-ahead.ts). Such a job is early:
+// whoever takes it and cannot go on without the commit waits for it, here by the run's mailbox, in another process by looking a
+// few times (run-step.ts). Without that commit it points nowhere and is dropped, as any job is whose step is not queued.
 
 import type { Decision } from '../core/decision.ts';
 import { keyOf } from '../core/run.ts';
 import type { StepJob } from '../queue/steps-queue.ts';
+import type { Mailbox } from './change-run.ts';
 import type { Engine } from './engine.ts';
 
-/** To be offered before the decision is committed. */
-export function earlyJobs(decision: Decision): StepJob[] {
-  return freshJobs(decision).map((job) => ({ ...job, early: true }));
+/** A run that has begun goes on before others begin, for so many steps at a time. */
+const STEPS_IN_A_ROW = 8;
+/** A job that was offered longer ago may have been looked at in vain, and dropped. */
+const EARLY_GRACE_MS = 500;
+
+/** Offers the jobs of what the decision queues, before it is committed. */
+export function offerEarly(engine: Engine, mailbox: Mailbox, decision: Decision): void {
+  const jobs = listFresh(decision);
+  if (jobs.length === 0) return;
+  mailbox.offered ??= new Map();
+  const now = performance.now();
+  for (const job of jobs) {
+    job.early = true;
+    mailbox.offered.set(keyOf(job), now);
+  }
+  const onFailed = (job: StepJob) => mailbox.offered?.delete(keyOf(job));
+  engine.steps.offer(jobs, { goesFirst: goesFirst(engine, decision), onFailed });
 }
 
-/** To be offered once the decision is committed; `expected` are step runs whose jobs have arrived here already. */
-export function freshJobs({ state, steps }: Decision, expected?: ReadonlySet<string> | null): StepJob[] {
+/** Offers the jobs of what the decision has queued, now that it is committed; but not those that have arrived here, or are on their way. */
+export function offerFresh(engine: Engine, decision: Decision, mailbox?: Mailbox): void {
+  let jobs = listFresh(decision);
+  if (mailbox?.expected || mailbox?.offered) jobs = jobs.filter((job) => !isOnItsWay(job, mailbox));
+  if (jobs.length > 0) engine.steps.offer(jobs, { goesFirst: goesFirst(engine, decision) });
+}
+
+function isOnItsWay(job: StepJob, { expected, offered }: Mailbox): boolean {
+  const key = keyOf(job);
+  const offeredAt = offered?.get(key);
+  return expected?.has(key) === true || (offeredAt !== undefined && performance.now() - offeredAt < EARLY_GRACE_MS);
+}
+
+function goesFirst(engine: Engine, { state }: Decision): boolean {
+  return engine.ahead.isOn && state.stepRuns % STEPS_IN_A_ROW !== 0;
+}
+
+function listFresh({ state, steps }: Decision): StepJob[] {
   const jobs: StepJob[] = [];
   for (const row of steps) {
     if (row.status !== 'queued' || row.redispatch || row.attempt !== 1 || row.fence !== 0) continue;
-    if (expected?.has(keyOf(row))) continue;
     const { step, visit } = row;
     jobs.push({ runId: state.id, workspaceId: state.workspaceId, step, visit, dispatch: 1 });
   }
@@ -34,4 +63,12 @@ export async function awaitChanges(engine: Engine, job: StepJob): Promise<void> 
   mailbox.expected ??= new Set();
   mailbox.expected.add(keyOf(job));
   await new Promise<void>((resolve) => mailbox.onEmpty.push(resolve));
+}
+
+/** Waits until nothing that this process has decided is on its way any more. */
+export async function awaitAllChanges({ mailboxes }: Engine): Promise<void> {
+  while (mailboxes.size > 0)
+    await Promise.all(
+      [...mailboxes.values()].map(({ onEmpty }) => new Promise<void>((resolve) => onEmpty.push(resolve))),
+    );
 }

@@ -17,6 +17,7 @@ import { type Changed, changeRun, systemActor } from './change-run.ts';
 import type { Claims, HeldClaim } from './claims.ts';
 import type { Engine } from './engine.ts';
 import { awaitChanges } from './fresh-jobs.ts';
+import { knowsOutputs } from './ready-run.ts';
 import type { RememberedRun } from './remembered-runs.ts';
 import { type HandlerResult, Leash, runHandler } from './run-handler.ts';
 
@@ -34,6 +35,8 @@ type ResultCommand = Extract<Command, { type: 'complete' | 'fail-attempt' }>;
 interface Found {
   plan: Plan;
   run: RememberedRun;
+  /** By what the run will be: the commit that queues the step is still on its way. */
+  isAhead?: true;
   open: OpenStep;
   step: PlanStep;
 }
@@ -46,7 +49,7 @@ export async function runStep(
   attemptsStarted: number,
 ): Promise<JobVerdict> {
   try {
-    const found = findRemembered(engine, job) ?? (await findCommitted(engine, job));
+    const found = findAtOnce(engine, job, attemptsStarted) ?? (await findCommitted(engine, job, attemptsStarted));
     if (found?.open.status !== 'queued')
       return isEarly(job, attemptsStarted) ? { kind: 'later', delayMs: LATER_MS } : DONE;
     const { open, step } = found;
@@ -54,10 +57,10 @@ export async function runStep(
     if (early > 0) return { kind: 'later', delayMs: early };
     if (step.type.settle) return await settle(engine, job);
     if (!canRun(engine, step)) return { kind: 'later', delayMs: NO_HANDLER_MS };
-    const isFirst = attemptsStarted <= open.attempt && job.dispatch === 1 && open.lost === 0;
-    if (!isFirst || !step.type.isPure?.(step.step)) return await runClaimed(engine, claims, job, found);
+    if (!isPureTry(job, found, attemptsStarted)) return await runClaimed(engine, claims, job, found);
     const result = await runPure(engine, job, found);
-    return result ? await report(engine, job, result) : DONE;
+    if (!result) return DONE;
+    return result.type === 'complete' ? await reportAhead(engine, job, result) : await report(engine, job, result);
   } catch (error) {
     if (error instanceof UnknownStepTypeError) return { kind: 'later', delayMs: NO_HANDLER_MS };
     if (isTransient(error) || (error instanceof AppError && error.code === 'unavailable'))
@@ -71,6 +74,23 @@ export async function runStep(
   }
 }
 
+/** Whether running the step needs no claim: its work is pure, and nobody can have begun it before. */
+function isPureTry(job: StepJob, { open, step }: Found, attemptsStarted: number): boolean {
+  const isFirst = attemptsStarted <= open.attempt && job.dispatch === 1 && open.lost === 0;
+  return isFirst && step.type.isPure?.(step.step) === true;
+}
+
+/** The step run, if it is queued: by what the run will be where that is enough to run it, else by what this process remembers. */
+function findAtOnce(engine: Engine, job: StepJob, attemptsStarted: number): Found | null {
+  const mailbox = engine.mailboxes.get(job.runId);
+  if (!mailbox?.ahead) return findRemembered(engine, job);
+  const { plan, run } = mailbox.ahead;
+  const open = findOpen(run.state, job);
+  if (open?.status !== 'queued') return null;
+  const found: Found = { plan, run, open, step: plan.steps.get(job.step)!, isAhead: true };
+  return isPureTry(job, found, attemptsStarted) && knowsOutputs(run, found.step.inputReads) ? found : null;
+}
+
 /** The step run by what this process remembers, if that has it queued. */
 function findRemembered(engine: Engine, job: StepJob): Found | null {
   const run = engine.remembered.get(job.runId);
@@ -81,7 +101,9 @@ function findRemembered(engine: Engine, job: StepJob): Found | null {
 }
 
 /** The step run as it is once the changes under way are committed: here first, or else looked for a few times. */
-async function findCommitted(engine: Engine, job: StepJob): Promise<Found | null> {
+async function findCommitted(engine: Engine, job: StepJob, attemptsStarted: number): Promise<Found | null> {
+  if (isEarly(job, attemptsStarted) && !engine.mailboxes.has(job.runId) && !engine.remembered.has(job.runId))
+    engine.ahead.noteCompany();
   await awaitChanges(engine, job);
   let found = findRemembered(engine, job) ?? (await findStored(engine, job));
   for (const pauseMs of job.early ? EARLY_LOOKS_MS : []) {
@@ -155,11 +177,43 @@ async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: F
   }
 }
 
+/**
+ * Offers an outcome that harms nobody if it is lost; the job is over once it is decided, or, where that is as far as this
+ * process may run ahead, recorded.
+ */
+function reportAhead(engine: Engine, job: StepJob, command: ResultCommand): Promise<JobVerdict> {
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    const onDecided = () => {
+      if (isOver || !engine.ahead.enter()) return;
+      isOver = true;
+      resolve(DONE);
+    };
+    report(engine, job, command, onDecided).then(
+      (verdict) => {
+        if (isOver) engine.ahead.leave();
+        else resolve(verdict);
+      },
+      (error: unknown) => {
+        if (!isOver) return reject(error);
+        engine.ahead.leave();
+        engine.log.warn({ err: error, runId: job.runId, stepId: job.step }, 'a step is left to the sweep');
+      },
+    );
+  });
+}
+
 /** Offers the outcome until it is accepted or refused; an output that Postgres cannot hold fails the step instead. */
-async function report(engine: Engine, job: StepJob, command: ResultCommand): Promise<JobVerdict> {
+async function report(
+  engine: Engine,
+  job: StepJob,
+  command: ResultCommand,
+  onDecided?: () => void,
+): Promise<JobVerdict> {
   let changed: Changed;
   try {
-    changed = await changeRun(engine, job.runId, command, { actor: systemActor(), patienceMs: OUTCOME_PATIENCE_MS });
+    const options = { actor: systemActor(), patienceMs: OUTCOME_PATIENCE_MS };
+    changed = await changeRun(engine, job.runId, command, onDecided ? { ...options, onDecided } : options);
   } catch (error) {
     if (!isPoison(error) || command.type !== 'complete') throw error;
     const message = `The output cannot be stored: ${error instanceof Error ? error.message : String(error)}`;
@@ -222,8 +276,10 @@ type Resolved = { ok: true; value: JsonObject | null } | { ok: false; error: Att
 async function resolveStepInput(engine: Engine, { run, step }: Found): Promise<Resolved> {
   const { inputReads } = step;
   if (step.parsed.size === 0) return NO_INPUT;
-  const hasReads = inputReads === 'all' || inputReads.size > 0;
-  const outputs = hasReads ? await loadOutputs(engine.db.pool, run.state.id, inputReads) : {};
+  // What was decided a moment ago is not stored yet.
+  const outputs = knowsOutputs(run, inputReads)
+    ? run.state.outputs
+    : await loadOutputs(engine.db.pool, run.state.id, inputReads);
   try {
     const value = resolveInput(step, {
       data: run.state.data,

@@ -5,6 +5,7 @@ import { reach } from '../failpoints.ts';
 import type { Queues } from '../queue/connection.ts';
 import { Claims } from './claims.ts';
 import type { Engine } from './engine.ts';
+import { awaitAllChanges } from './fresh-jobs.ts';
 import { settleWithin } from './patience.ts';
 import { runStep } from './run-step.ts';
 import { createSweeper } from './sweep.ts';
@@ -38,7 +39,7 @@ export function serveSteps(
     (job, attemptsStarted) => runStep(engine, claims, job, attemptsStarted),
     concurrency,
   );
-  engine.offersEarly = true;
+  engine.ahead.isOn = true;
   let refusal: string | null = 'starting';
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
@@ -63,10 +64,11 @@ export function serveSteps(
     },
     async stop(drainMs) {
       stopped = true;
-      engine.offersEarly = false;
+      engine.ahead.isOn = false;
       if (timer) clearTimeout(timer);
       const swept = sweeper.stop();
-      const closed = worker.close();
+      // What is decided is committed before the connections are let go.
+      const closed = worker.close().then(() => awaitAllChanges(engine));
       reach('shutdown.after_stop_claiming');
       const drained = await Promise.race([
         closed.then(() => true),

@@ -27,6 +27,13 @@ const OFFER_GRACE_MS = 1_000;
 /** Older than any offer: takes only step runs that were given back and never offered again. */
 const NEVER_MS = 1_000_000_000_000;
 
+interface Jobs {
+  /** Those that a worker has or will take, or is done with before its commit. */
+  live: number;
+  /** Those that no worker has taken yet. */
+  waiting: number;
+}
+
 export interface Sweeper {
   /** One sweep now; answers false when another process is sweeping. */
   sweep(): Promise<boolean>;
@@ -93,10 +100,11 @@ export function createSweeper(engine: Engine): Sweeper {
 
   /** Adds the jobs of due step runs that the queue may have lost. */
   async function refillQueue(lock: SweepLock): Promise<void> {
+    const before = await countJobs();
     const { due, givenBack, noHandler } = await countBacklog(pool, handled);
     engine.metrics.noHandler.set(noHandler);
     if (due === 0) return;
-    const isCovered = await hasEnoughJobs(due).catch(() => null);
+    const isCovered = hasEnoughJobs(due, before, await countJobs());
     if (isCovered === null) return;
     if (isCovered) {
       if (givenBack > 0) await offer(await takeForOffer(pool, handled, BATCH, NEVER_MS));
@@ -116,12 +124,11 @@ export function createSweeper(engine: Engine): Sweeper {
     await mend(suspects);
   }
 
-  /**
-   * Whether the queue seems to hold a job for everything that is due. An empty wait list is no proof: jobs that are active
-   * may be those of workers that died, or of steps that are over.
-   */
-  async function hasEnoughJobs(due: number): Promise<boolean> {
-    return (await engine.steps.countLive()) >= due && (await engine.steps.countWaiting()) > 0;
+  /** Null while the queue is away. Steps that are over here, and not yet in Postgres, have no job any more. */
+  async function countJobs(): Promise<Jobs | null> {
+    const { uncommitted } = engine.ahead;
+    const counts = Promise.all([engine.steps.countLive(), engine.steps.countWaiting()]);
+    return counts.then(([live, waiting]) => ({ live: live + uncommitted, waiting })).catch(() => null);
   }
 
   async function offer(steps: DueStep[]): Promise<void> {
@@ -163,4 +170,14 @@ export function createSweeper(engine: Engine): Sweeper {
       await Promise.all([running, firing?.stop()]);
     },
   };
+}
+
+/**
+ * Whether the queue seems to hold a job for everything that is due; null when it cannot be asked. The queue is counted before and after
+ * what is due, because both move meanwhile: what a lasting lack is, the next sweep sees. An empty wait list is no proof: jobs
+ * that are active may be those of workers that died, or of steps that are over.
+ */
+function hasEnoughJobs(due: number, before: Jobs | null, after: Jobs | null): boolean | null {
+  if (!after) return null;
+  return Math.max(before?.live ?? 0, after.live) >= due && after.waiting > 0;
 }
