@@ -7,8 +7,9 @@ import { AppError } from '../core/errors.ts';
 import type { Actor, RunState } from '../core/run.ts';
 import { isPoison } from '../store/db.ts';
 import { hasCommand } from '../store/events.ts';
-import { type Changed, changeRun } from './change-run.ts';
+import { changeRun } from './change-run.ts';
 import type { Engine } from './engine.ts';
+import type { Changed } from './rounds.ts';
 
 export interface OnceOptions {
   actor: Actor;

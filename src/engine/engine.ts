@@ -17,7 +17,7 @@ import { loadRuns } from '../store/runs.ts';
 import type { Sealer } from '../store/sealing.ts';
 import type { Metrics } from '../telemetry.ts';
 import { batchLoads, type Loader } from './batch-loads.ts';
-import type { Mailbox } from './change-run.ts';
+import type { Mailbox } from './change-ahead.ts';
 import { type Clock, createClock } from './clock.ts';
 import { DueTimer } from './due-timer.ts';
 import { createPlans, type Plans } from './plans.ts';
@@ -75,7 +75,7 @@ export interface Engine extends Omit<EngineOptions, 'name'> {
 }
 
 const NO_STEPS: ReadonlySet<string> = new Set();
-const REMEMBERED_BYTES = 24 * 1024 * 1024;
+const REMEMBERED_BYTES = 16 * 1024 * 1024;
 /** Each takes some tens of milliseconds for every thousand steps of its run. */
 const MAX_LONG_READS_WAITING = 8;
 

@@ -7,36 +7,44 @@
 import type { Decision } from '../core/decision.ts';
 import { keyOf } from '../core/run.ts';
 import type { StepJob } from '../queue/steps-queue.ts';
-import type { Mailbox } from './change-run.ts';
 import type { Engine } from './engine.ts';
+import { release } from './run-ahead.ts';
 
 /** A run that has begun goes on before others begin, for so many steps at a time. */
 const STEPS_IN_A_ROW = 8;
 /** A job that was offered longer ago may have been looked at in vain, and dropped. */
-const EARLY_GRACE_MS = 500;
+const EARLY_GRACE_MS = 200;
+
+/** What has become of jobs that were offered before their commit. */
+export interface EarlyOffers {
+  /** Step runs that a worker of this process has a job of, and waits for their commit. */
+  expected: Set<string> | null;
+  /** Step runs whose jobs were offered early, and when. */
+  offered: Map<string, number> | null;
+}
 
 /** Offers the jobs of what the decision queues, before it is committed. */
-export function offerEarly(engine: Engine, mailbox: Mailbox, decision: Decision): void {
+export function offerEarly(engine: Engine, offers: EarlyOffers, decision: Decision, early: 'start' | 'step'): void {
   const jobs = listFresh(decision);
   if (jobs.length === 0) return;
-  mailbox.offered ??= new Map();
+  offers.offered ??= new Map();
   const now = performance.now();
   for (const job of jobs) {
-    job.early = true;
-    mailbox.offered.set(keyOf(job), now);
+    job.early = early;
+    offers.offered.set(keyOf(job), now);
   }
-  const onFailed = (job: StepJob) => mailbox.offered?.delete(keyOf(job));
+  const onFailed = (job: StepJob) => offers.offered?.delete(keyOf(job));
   engine.steps.offer(jobs, { goesFirst: goesFirst(engine, decision), onFailed });
 }
 
 /** Offers the jobs of what the decision has queued, now that it is committed; but not those that have arrived here, or are on their way. */
-export function offerFresh(engine: Engine, decision: Decision, mailbox?: Mailbox): void {
+export function offerFresh(engine: Engine, decision: Decision, offers?: EarlyOffers): void {
   let jobs = listFresh(decision);
-  if (mailbox?.expected || mailbox?.offered) jobs = jobs.filter((job) => !isOnItsWay(job, mailbox));
+  if (offers?.expected || offers?.offered) jobs = jobs.filter((job) => !isOnItsWay(job, offers));
   if (jobs.length > 0) engine.steps.offer(jobs, { goesFirst: goesFirst(engine, decision) });
 }
 
-function isOnItsWay(job: StepJob, { expected, offered }: Mailbox): boolean {
+function isOnItsWay(job: StepJob, { expected, offered }: EarlyOffers): boolean {
   const key = keyOf(job);
   const offeredAt = offered?.get(key);
   return expected?.has(key) === true || (offeredAt !== undefined && performance.now() - offeredAt < EARLY_GRACE_MS);
@@ -62,13 +70,16 @@ export async function awaitChanges(engine: Engine, job: StepJob): Promise<void> 
   if (!mailbox) return;
   mailbox.expected ??= new Set();
   mailbox.expected.add(keyOf(job));
+  release(mailbox.ahead?.postponed);
   await new Promise<void>((resolve) => mailbox.onEmpty.push(resolve));
 }
 
 /** Waits until nothing that this process has decided is on its way any more. */
 export async function awaitAllChanges({ mailboxes }: Engine): Promise<void> {
-  while (mailboxes.size > 0)
+  while (mailboxes.size > 0) {
+    for (const { ahead } of mailboxes.values()) release(ahead?.postponed);
     await Promise.all(
       [...mailboxes.values()].map(({ onEmpty }) => new Promise<void>((resolve) => onEmpty.push(resolve))),
     );
+  }
 }

@@ -7,16 +7,35 @@
 // It pays where jobs come back to the process that offered them. A worker that gets early jobs of others is not alone: it
 // goes by its commits for a while, since they would have to look for what only it knows.
 
-/** Decided steps whose jobs are over before their commits, at most: four full batches. */
-const MAX_UNCOMMITTED = 256;
+/** Decided steps whose jobs are over before their commits, at most: some full batches. */
+const MAX_UNCOMMITTED = 512;
 /** After an early job of somebody else. */
 const IN_COMPANY_MS = 10_000;
+
+/** The longest that a commit is put off. A step takes some milliseconds from job to job under load, less than one on an idle system. */
+const MAX_POSTPONED_MS = 10;
+
+/** A commit that is put off until its run rests; null once it is on its way. */
+export interface Postponed {
+  commit: (() => void) | null;
+}
+
+/** Lets it go, if it has not yet. */
+export function release(postponed: Postponed | null | undefined): void {
+  const commit = postponed?.commit;
+  if (!commit) return;
+  postponed.commit = null;
+  commit();
+}
 
 export class RunAhead {
   /** Set where this process takes jobs itself. */
   isOn = false;
   #uncommitted = 0;
   #inCompanyUntil = 0;
+  /** In the order in which their time is up; those that have been released are passed over. */
+  #postponed: { postponed: Postponed; until: number }[] = [];
+  #timer: NodeJS.Timeout | null = null;
 
   /** Whether jobs are offered, and steps run, before the commit that leads to them has returned. */
   get isAllowed(): boolean {
@@ -30,9 +49,21 @@ export class RunAhead {
 
   /** Whether one more job may be over before its commit; answer true with `leave` once that has returned. */
   enter(): boolean {
-    if (!this.isAllowed || this.#uncommitted >= MAX_UNCOMMITTED) return false;
+    if (!this.isAllowed) return false;
+    if (this.#uncommitted >= MAX_UNCOMMITTED) {
+      this.#releaseUntil(Number.POSITIVE_INFINITY);
+      return false;
+    }
     this.#uncommitted += 1;
     return true;
+  }
+
+  /** Puts a commit off until it is released, or its time is up. */
+  postpone(commit: () => void): Postponed {
+    const postponed: Postponed = { commit };
+    this.#postponed.push({ postponed, until: performance.now() + MAX_POSTPONED_MS });
+    this.#timer ??= setTimeout(() => this.#releaseDue(), MAX_POSTPONED_MS);
+    return postponed;
   }
 
   leave(): void {
@@ -42,5 +73,19 @@ export class RunAhead {
   /** An early job has come whose run only another process can know. */
   noteCompany(): void {
     this.#inCompanyUntil = performance.now() + IN_COMPANY_MS;
+  }
+
+  #releaseDue(): void {
+    this.#timer = null;
+    const now = performance.now();
+    this.#releaseUntil(now);
+    const [first] = this.#postponed;
+    if (first) this.#timer = setTimeout(() => this.#releaseDue(), Math.max(1, first.until - now));
+  }
+
+  #releaseUntil(time: number): void {
+    const left = this.#postponed.findIndex(({ postponed, until }) => postponed.commit !== null && until > time);
+    const due = this.#postponed.splice(0, left < 0 ? this.#postponed.length : left);
+    for (const { postponed } of due) release(postponed);
   }
 }

@@ -13,21 +13,25 @@ import type { StepJob } from '../queue/steps-queue.ts';
 import type { JobVerdict } from '../queue/steps-worker.ts';
 import { isPoison, isTransient } from '../store/db.ts';
 import { findStepInput, loadOutputs } from '../store/runs.ts';
-import { type Changed, changeRun, systemActor } from './change-run.ts';
+import { askRun, changeRun, systemActor } from './change-run.ts';
 import type { Claims, HeldClaim } from './claims.ts';
 import type { Engine } from './engine.ts';
 import { awaitChanges } from './fresh-jobs.ts';
 import { knowsOutputs } from './ready-run.ts';
 import type { RememberedRun } from './remembered-runs.ts';
+import type { Asker, Changed } from './rounds.ts';
 import { type HandlerResult, Leash, runHandler } from './run-handler.ts';
 
 /** How long a finished outcome is offered while Postgres is away. */
 const OUTCOME_PATIENCE_MS = 600_000;
 const LATER_MS = 1_000;
-/** Between two looks for a step run whose job came before its commit. */
-const EARLY_LOOKS_MS = [1, 1, 2, 4, 8, 16];
+/** After the last look at a step run whose job came before its commit. */
+const EARLY_LATER_MS = 200;
+/** Between two looks for it. */
+const EARLY_LOOKS_MS = [0, 0, 1, 1, 2, 4, 8, 16];
 const NO_HANDLER_MS = 5_000;
 const DONE: JobVerdict = { kind: 'done' };
+const PATIENT = { actor: systemActor(), patienceMs: OUTCOME_PATIENCE_MS };
 const NO_INPUT: Resolved = { ok: true, value: null };
 
 type ResultCommand = Extract<Command, { type: 'complete' | 'fail-attempt' }>;
@@ -51,7 +55,7 @@ export async function runStep(
   try {
     const found = findAtOnce(engine, job, attemptsStarted) ?? (await findCommitted(engine, job, attemptsStarted));
     if (found?.open.status !== 'queued')
-      return isEarly(job, attemptsStarted) ? { kind: 'later', delayMs: LATER_MS } : DONE;
+      return isEarly(job, attemptsStarted) ? { kind: 'later', delayMs: EARLY_LATER_MS } : DONE;
     const { open, step } = found;
     const early = (open.dueAt ?? 0) - engine.clock.now();
     if (early > 0) return { kind: 'later', delayMs: early };
@@ -102,13 +106,18 @@ function findRemembered(engine: Engine, job: StepJob): Found | null {
 
 /** The step run as it is once the changes under way are committed: here first, or else looked for a few times. */
 async function findCommitted(engine: Engine, job: StepJob, attemptsStarted: number): Promise<Found | null> {
-  if (isEarly(job, attemptsStarted) && !engine.mailboxes.has(job.runId) && !engine.remembered.has(job.runId))
+  if (
+    job.early === 'step' &&
+    attemptsStarted === 1 &&
+    !engine.mailboxes.has(job.runId) &&
+    !engine.remembered.has(job.runId)
+  )
     engine.ahead.noteCompany();
   await awaitChanges(engine, job);
   let found = findRemembered(engine, job) ?? (await findStored(engine, job));
   for (const pauseMs of job.early ? EARLY_LOOKS_MS : []) {
     if (found && found.open.status !== 'pending') break;
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     found = await findStored(engine, job);
   }
   return found;
@@ -116,7 +125,7 @@ async function findCommitted(engine: Engine, job: StepJob, attemptsStarted: numb
 
 /** Offered before its commit, which has not arrived yet; somebody may have offered it again since, so it waits once. */
 function isEarly(job: StepJob, attemptsStarted: number): boolean {
-  return job.early === true && attemptsStarted === 1;
+  return job.early !== undefined && attemptsStarted === 1;
 }
 
 /** The step run by what is stored. */
@@ -178,49 +187,83 @@ async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: F
 }
 
 /**
- * Offers an outcome that harms nobody if it is lost; the job is over once it is decided, or, where that is as far as this
- * process may run ahead, recorded.
+ * Offers an outcome that harms nobody if it is lost. Its job is over once it is decided or, where that is as far as this process
+ * may run ahead, recorded. One object in the place of promises: it lives for as long as the commit is put off.
  */
+class ReportAhead implements Asker {
+  readonly #engine: Engine;
+  readonly #job: StepJob;
+  readonly #command: ResultCommand;
+  readonly #settle: (verdict: JobVerdict | Promise<JobVerdict>) => void;
+  #isOver = false;
+
+  constructor(
+    engine: Engine,
+    job: StepJob,
+    command: ResultCommand,
+    settle: (verdict: JobVerdict | Promise<JobVerdict>) => void,
+  ) {
+    this.#engine = engine;
+    this.#job = job;
+    this.#command = command;
+    this.#settle = settle;
+  }
+
+  onDecided(): void {
+    if (this.#isOver || !this.#engine.ahead.enter()) return;
+    this.#isOver = true;
+    this.#settle(DONE);
+  }
+
+  resolve(changed: Changed): void {
+    const verdict = judge(this.#engine, this.#job, this.#command, changed);
+    if (this.#isOver) this.#engine.ahead.leave();
+    else this.#settle(verdict);
+  }
+
+  reject(error: unknown): void {
+    const settled = reportFault(this.#engine, this.#job, this.#command, error);
+    if (!this.#isOver) {
+      this.#settle(settled);
+      return;
+    }
+    this.#engine.ahead.leave();
+    settled.catch((cause: unknown) => {
+      const { runId, step, visit } = this.#job;
+      this.#engine.log.warn({ err: cause, runId, stepId: step, visit }, 'a step is left to the sweep');
+    });
+  }
+}
+
 function reportAhead(engine: Engine, job: StepJob, command: ResultCommand): Promise<JobVerdict> {
-  return new Promise((resolve, reject) => {
-    let isOver = false;
-    const onDecided = () => {
-      if (isOver || !engine.ahead.enter()) return;
-      isOver = true;
-      resolve(DONE);
-    };
-    report(engine, job, command, onDecided).then(
-      (verdict) => {
-        if (isOver) engine.ahead.leave();
-        else resolve(verdict);
-      },
-      (error: unknown) => {
-        if (!isOver) return reject(error);
-        engine.ahead.leave();
-        engine.log.warn({ err: error, runId: job.runId, stepId: job.step }, 'a step is left to the sweep');
-      },
-    );
+  return new Promise((settle) => {
+    askRun(engine, job.runId, { command, options: PATIENT }, new ReportAhead(engine, job, command, settle));
   });
 }
 
-/** Offers the outcome until it is accepted or refused; an output that Postgres cannot hold fails the step instead. */
-async function report(
-  engine: Engine,
-  job: StepJob,
-  command: ResultCommand,
-  onDecided?: () => void,
-): Promise<JobVerdict> {
-  let changed: Changed;
+/** Offers the outcome until it is accepted or refused. */
+async function report(engine: Engine, job: StepJob, command: ResultCommand): Promise<JobVerdict> {
   try {
-    const options = { actor: systemActor(), patienceMs: OUTCOME_PATIENCE_MS };
-    changed = await changeRun(engine, job.runId, command, onDecided ? { ...options, onDecided } : options);
+    return judge(engine, job, command, await changeRun(engine, job.runId, command, PATIENT));
   } catch (error) {
-    if (!isPoison(error) || command.type !== 'complete') throw error;
-    const message = `The output cannot be stored: ${error instanceof Error ? error.message : String(error)}`;
-    const work = command.fence === null ? { fence: null, attempt: command.attempt } : { fence: command.fence };
-    const rejected = { code: 'output_rejected', message, retryable: false, definite: true };
-    return report(engine, job, failure(job, work, rejected));
+    return reportFault(engine, job, command, error);
   }
+}
+
+/** An output that Postgres cannot hold fails the step instead; throws whatever else went wrong. */
+async function reportFault(engine: Engine, job: StepJob, command: ResultCommand, error: unknown): Promise<JobVerdict> {
+  if (!isPoison(error) || command.type !== 'complete') throw error;
+  const message = `The output cannot be stored: ${error instanceof Error ? error.message : String(error)}`;
+  const work = command.fence === null ? { fence: null, attempt: command.attempt } : { fence: command.fence };
+  return report(
+    engine,
+    job,
+    failure(job, work, { code: 'output_rejected', message, retryable: false, definite: true }),
+  );
+}
+
+/** What the job has come to, now that its outcome is recorded or refused. */
+function judge(engine: Engine, job: StepJob, command: ResultCommand, changed: Changed): JobVerdict {
   if (changed.kind === 'refused') {
     if (changed.code === 'not_due') return { kind: 'later', delayMs: LATER_MS };
     engine.metrics.lostLeases.inc();

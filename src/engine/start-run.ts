@@ -15,9 +15,10 @@ import type { Committed } from '../store/commit.ts';
 import type { RunOrigin } from '../store/commit-rows.ts';
 import { type DefinitionRow, resolveVersion } from '../store/definitions.ts';
 import { findRunByOrigin } from '../store/runs.ts';
-import { finishCommit } from './change-run.ts';
 import type { Engine } from './engine.ts';
+import { type EarlyOffers, offerEarly } from './fresh-jobs.ts';
 import { withPatience } from './patience.ts';
+import { finishCommit } from './rounds.ts';
 
 export interface StartRequest {
   actor: Actor;
@@ -140,10 +141,12 @@ async function startOf(
 /** Creates the run that the decision begins; `stale` where its origin exists already, or its workflow has changed since. */
 export async function commitStart(engine: Engine, decision: Decision, start: RunOrigin): Promise<Committed> {
   reach('start.before_commit');
+  const offers: EarlyOffers = { expected: null, offered: null };
+  if (engine.committer.isIdle) offerEarly(engine, offers, decision, 'start');
   const committed = await engine.committer.commit({ decision, expectedSeq: 0, start }, Date.now() + PATIENCE_MS);
   if (committed === 'stale') return committed;
   reach('start.after_commit');
-  finishCommit(engine, decision, 'all');
+  finishCommit(engine, { decision, outputsKnown: 'all' }, offers);
   return committed;
 }
 

@@ -10,8 +10,8 @@ export interface StepJob {
   step: string;
   visit: number;
   dispatch: number;
-  /** Offered before the commit that queues the step: it may have to be waited for. */
-  early?: true;
+  /** Offered before the commit that queues the step, which may have to be waited for; `start`: that of the run itself. */
+  early?: 'start' | 'step';
 }
 
 /** What is used of a BullMQ queue, on either backend. */

@@ -22,11 +22,15 @@ export interface RunOrigin {
   revision: number | null;
 }
 
-/** One decision to commit: `expectedSeq` is the run's sequence number it was made on, 0 for a start. */
+/**
+ * One decision to commit: `expectedSeq` is the run's sequence number it was made on, 0 for a start. While it waits to be sent its
+ * decision may be replaced by one that goes further; once it `isTaken` no more.
+ */
 export interface Change {
   decision: Decision;
   expectedSeq: number;
   start?: RunOrigin;
+  isTaken?: true;
 }
 
 /** The lists' columns in order; the first, `n`, is the place of the change in its batch, from 1. */
@@ -72,6 +76,7 @@ const NO_CELLS: readonly Cell[] = [];
 
 /** The rows of one change, ready to be placed in a batch. */
 export function encodeChange(change: Change): EncodedChange {
+  change.isTaken = true;
   const { decision, start } = change;
   const { commandId, steps, pauses, deliveries } = decision;
   const newSteps: Cell[] = [];
@@ -101,13 +106,15 @@ export interface LoneShape {
   events: number;
 }
 
-const LONE_ROWS = 2;
-const LONE_EVENTS = 4;
+/** A run that went on from pure step to pure step opens one after the other in one commit. */
+const LONE_NEW_STEPS = 6;
+const LONE_STEPS = 2;
+const LONE_EVENTS = 8;
 
 /** Null for a decision with many rows, or with pauses or deliveries. */
 export function loneShapeOf(change: EncodedChange): LoneShape | null {
   const [newSteps, steps, events] = [rowsOf(change, 'newSteps'), rowsOf(change, 'steps'), rowsOf(change, 'events')];
-  if (newSteps > LONE_ROWS || steps > LONE_ROWS || events > LONE_EVENTS) return null;
+  if (newSteps > LONE_NEW_STEPS || steps > LONE_STEPS || events > LONE_EVENTS) return null;
   if (change.newPauses.length > 0 || change.pauses.length > 0 || change.deliveries.length > 0) return null;
   return { isStart: change.starts.length > 0, newSteps, steps, events };
 }

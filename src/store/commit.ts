@@ -68,8 +68,6 @@ interface Waiting {
 const MAX_BATCH = 64;
 const MAX_BYTES = 2 * 1024 * 1024;
 const IN_FLIGHT = 1;
-/** A batch that is full gains nothing by waiting for the one before. */
-const FULL_IN_FLIGHT = 2;
 const WATCHED_MS = 60_000;
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 1_000;
@@ -95,7 +93,7 @@ export function createCommitter(options: CommitterOptions): Committer {
     connectionString: url,
     application_name: `${name} commit`,
     options: PINNED.map((setting) => `-c ${setting}`).join(' '),
-    max: FULL_IN_FLIGHT + 1,
+    max: IN_FLIGHT + 1,
     keepAlive: true,
     connectionTimeoutMillis: 2_000,
     query_timeout: 12_000,
@@ -125,7 +123,7 @@ export function createCommitter(options: CommitterOptions): Committer {
   }
 
   function flush(): void {
-    while (queue.length > 0 && inFlight < (queue.length < MAX_BATCH ? IN_FLIGHT : FULL_IN_FLIGHT)) {
+    while (queue.length > 0 && inFlight < IN_FLIGHT) {
       const batch = takeBatch(queue);
       if (batch.length === 0) return;
       inFlight += 1;

@@ -47,7 +47,7 @@ describe('a job that comes before its commit', () => {
   it('points nowhere without its commit, and is dropped', async () => {
     await proxy.set('pass');
     const { workspaceId } = world.actor;
-    world.queues.steps.offer([{ runId: newId(), workspaceId, step: 'a', visit: 1, dispatch: 1, early: true }]);
+    world.queues.steps.offer([{ runId: newId(), workspaceId, step: 'a', visit: 1, dispatch: 1, early: 'step' }]);
     await eventually(async () => (await world.jobs()).length === 1, { what: 'the job' });
     await eventually(async () => (await world.jobs()).length === 0, { what: 'no job' });
   });
