@@ -1,46 +1,47 @@
 // What a worker does with a job. In call order: find the open step run the job points to → claim it (a commit), unless
-// its work is pure → run its handler → offer the outcome until Postgres accepts or refuses it. The answer tells the queue
-// what became of the job; by then the row has recorded it.
+// its work is pure → run its handler → offer the outcome until Postgres accepts or refuses it (report-step.ts). The answer tells the
+// queue what became of the job; by then the row has recorded it, or, where the work is pure, its commit is on its way.
 
-import type { AttemptError, Command, Work } from '../core/commands.ts';
-import { AppError, type Problem } from '../core/errors.ts';
+import type { AttemptError, Work } from '../core/commands.ts';
+import { AppError } from '../core/errors.ts';
 import { ExpressionError } from '../core/expression.ts';
 import { findJsonProblems, type JsonObject } from '../core/json.ts';
 import { type Plan, type PlanStep, resolveInput, UnknownStepTypeError } from '../core/plan.ts';
-import type { OpenStep, RunState, StepRef } from '../core/run.ts';
+import type { OpenStep, RunState } from '../core/run.ts';
 import { reach } from '../failpoints.ts';
 import type { StepJob } from '../queue/steps-queue.ts';
 import type { JobVerdict } from '../queue/steps-worker.ts';
-import { isPoison, isTransient } from '../store/db.ts';
+import { isTransient } from '../store/db.ts';
 import { findStepInput, loadOutputs } from '../store/runs.ts';
-import { askRun, changeRun, systemActor } from './change-run.ts';
+import { changeRun, systemActor } from './change-run.ts';
 import type { Claims, HeldClaim } from './claims.ts';
 import type { Engine } from './engine.ts';
 import { awaitChanges } from './fresh-jobs.ts';
 import { knowsOutputs } from './ready-run.ts';
 import type { RememberedRun } from './remembered-runs.ts';
-import type { Asker, Changed } from './rounds.ts';
-import { type HandlerResult, Leash, runHandler } from './run-handler.ts';
+import {
+  DONE,
+  failure,
+  findOpen,
+  LATER_MS,
+  listProblems,
+  outcome,
+  type ResultCommand,
+  report,
+  reportAhead,
+} from './report-step.ts';
+import { Leash, runHandler } from './run-handler.ts';
 
-/** How long a finished outcome is offered while Postgres is away. */
-const OUTCOME_PATIENCE_MS = 600_000;
-const LATER_MS = 1_000;
 /** After the last look at a step run whose job came before its commit. */
 const EARLY_LATER_MS = 200;
 /** Between two looks for it. */
 const EARLY_LOOKS_MS = [0, 0, 1, 1, 2, 4, 8, 16];
 const NO_HANDLER_MS = 5_000;
-const DONE: JobVerdict = { kind: 'done' };
-const PATIENT = { actor: systemActor(), patienceMs: OUTCOME_PATIENCE_MS };
 const NO_INPUT: Resolved = { ok: true, value: null };
-
-type ResultCommand = Extract<Command, { type: 'complete' | 'fail-attempt' }>;
 
 interface Found {
   plan: Plan;
   run: RememberedRun;
-  /** By what the run will be: the commit that queues the step is still on its way. */
-  isAhead?: true;
   open: OpenStep;
   step: PlanStep;
 }
@@ -91,7 +92,7 @@ function findAtOnce(engine: Engine, job: StepJob, attemptsStarted: number): Foun
   const { plan, run } = mailbox.ahead;
   const open = findOpen(run.state, job);
   if (open?.status !== 'queued') return null;
-  const found: Found = { plan, run, open, step: plan.steps.get(job.step)!, isAhead: true };
+  const found: Found = { plan, run, open, step: plan.steps.get(job.step)! };
   return isPureTry(job, found, attemptsStarted) && knowsOutputs(run, found.step.inputReads) ? found : null;
 }
 
@@ -140,10 +141,6 @@ async function findStored(engine: Engine, job: StepJob): Promise<Found | null> {
   return { plan, run, open, step: plan.steps.get(job.step)! };
 }
 
-function findOpen({ open }: RunState, { step, visit }: StepRef): OpenStep | undefined {
-  return open.find((one) => one.step === step && one.visit === visit);
-}
-
 /** A settling step that was put off because its decision had settled enough already. */
 async function settle(engine: Engine, { runId, step, visit }: StepJob): Promise<JobVerdict> {
   await changeRun(engine, runId, { type: 'settle', step, visit }, { actor: systemActor() });
@@ -186,133 +183,6 @@ async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: F
   }
 }
 
-/**
- * Offers an outcome that harms nobody if it is lost. Its job is over once it is decided or, where that is as far as this process
- * may run ahead, recorded. One object in the place of promises: it lives for as long as the commit is put off.
- */
-class ReportAhead implements Asker {
-  readonly #engine: Engine;
-  readonly #job: StepJob;
-  readonly #command: ResultCommand;
-  readonly #settle: (verdict: JobVerdict | Promise<JobVerdict>) => void;
-  #isOver = false;
-
-  constructor(
-    engine: Engine,
-    job: StepJob,
-    command: ResultCommand,
-    settle: (verdict: JobVerdict | Promise<JobVerdict>) => void,
-  ) {
-    this.#engine = engine;
-    this.#job = job;
-    this.#command = command;
-    this.#settle = settle;
-  }
-
-  onDecided(): void {
-    if (this.#isOver || !this.#engine.ahead.enter()) return;
-    this.#isOver = true;
-    this.#settle(DONE);
-  }
-
-  resolve(changed: Changed): void {
-    const verdict = judge(this.#engine, this.#job, this.#command, changed);
-    if (this.#isOver) this.#engine.ahead.leave();
-    else this.#settle(verdict);
-  }
-
-  reject(error: unknown): void {
-    const settled = reportFault(this.#engine, this.#job, this.#command, error);
-    if (!this.#isOver) {
-      this.#settle(settled);
-      return;
-    }
-    this.#engine.ahead.leave();
-    settled.catch((cause: unknown) => {
-      const { runId, step, visit } = this.#job;
-      this.#engine.log.warn({ err: cause, runId, stepId: step, visit }, 'a step is left to the sweep');
-    });
-  }
-}
-
-function reportAhead(engine: Engine, job: StepJob, command: ResultCommand): Promise<JobVerdict> {
-  return new Promise((settle) => {
-    askRun(engine, job.runId, { command, options: PATIENT }, new ReportAhead(engine, job, command, settle));
-  });
-}
-
-/** Offers the outcome until it is accepted or refused. */
-async function report(engine: Engine, job: StepJob, command: ResultCommand): Promise<JobVerdict> {
-  try {
-    return judge(engine, job, command, await changeRun(engine, job.runId, command, PATIENT));
-  } catch (error) {
-    return reportFault(engine, job, command, error);
-  }
-}
-
-/** An output that Postgres cannot hold fails the step instead; throws whatever else went wrong. */
-async function reportFault(engine: Engine, job: StepJob, command: ResultCommand, error: unknown): Promise<JobVerdict> {
-  if (!isPoison(error) || command.type !== 'complete') throw error;
-  const message = `The output cannot be stored: ${error instanceof Error ? error.message : String(error)}`;
-  const work = command.fence === null ? { fence: null, attempt: command.attempt } : { fence: command.fence };
-  return report(
-    engine,
-    job,
-    failure(job, work, { code: 'output_rejected', message, retryable: false, definite: true }),
-  );
-}
-
-/** What the job has come to, now that its outcome is recorded or refused. */
-function judge(engine: Engine, job: StepJob, command: ResultCommand, changed: Changed): JobVerdict {
-  if (changed.kind === 'refused') {
-    if (changed.code === 'not_due') return { kind: 'later', delayMs: LATER_MS };
-    engine.metrics.lostLeases.inc();
-    engine.log.info(
-      { runId: job.runId, stepId: job.step, visit: job.visit, reason: changed.message },
-      'a late result was refused',
-    );
-    return DONE;
-  }
-  if (command.type !== 'fail-attempt') {
-    reach('complete.after_enqueue');
-    return DONE;
-  }
-  const open = findOpen(changed.state, job);
-  const { message } = command.error;
-  if (open?.status !== 'queued') return { kind: 'failed', message };
-  engine.metrics.stepsFinished.inc({ type: 'attempt', outcome: 'retried' });
-  return { kind: 'retry', delayMs: Math.max(0, (open.dueAt ?? 0) - engine.clock.now()), message };
-}
-
-function outcome(
-  { step, visit }: StepJob,
-  work: Work,
-  result: Exclude<HandlerResult, { kind: 'abandoned' }>,
-  input?: JsonObject | null,
-): ResultCommand {
-  const { ranMs } = result;
-  const problems = result.kind === 'returned' ? findJsonProblems(result.output) : [];
-  if (result.kind === 'returned' && problems.length === 0) {
-    return { type: 'complete', step, visit, ...work, output: result.output, ranMs, ...(input ? { input } : {}) };
-  }
-  const message = `The output ${listProblems(problems)}`;
-  const error: AttemptError =
-    result.kind === 'threw' ? result.error : { code: 'invalid_output', message, retryable: false, definite: true };
-  return failure({ step, visit }, work, error, ranMs);
-}
-
-function failure({ step, visit }: StepRef, work: Work, error: AttemptError, ranMs?: number): ResultCommand {
-  return {
-    type: 'fail-attempt',
-    step,
-    visit,
-    ...work,
-    error,
-    random: Math.random(),
-    ...(ranMs === undefined ? {} : { ranMs }),
-  };
-}
-
 type Resolved = { ok: true; value: JsonObject | null } | { ok: false; error: AttemptError };
 
 /** Fills in the step's templates; what cannot be filled in fails the attempt for good. */
@@ -345,10 +215,6 @@ async function resolveStepInput(engine: Engine, { run, step }: Found): Promise<R
     if (!(error instanceof ExpressionError)) throw error;
     return { ok: false, error: { code: 'expression_error', message: error.message, retryable: false, definite: true } };
   }
-}
-
-function listProblems(problems: Problem[]): string {
-  return problems.map(({ pointer, message }) => `${pointer} ${message}`.trim()).join('; ');
 }
 
 function describeRun({ id, definitionId, version, createdAt }: RunState): JsonObject {

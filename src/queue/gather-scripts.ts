@@ -64,10 +64,12 @@ export class GatheringRedis extends Redis {
   #send(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (let from = 0; from < waiting.length; from += MAX_TOGETHER) {
-      const calls = waiting.slice(from, from + MAX_TOGETHER);
-      if (calls.length > 1) this.#sendTogether(calls);
-      else this.#sendAlone(calls[0]!);
+    for (const own of byQueue(waiting)) {
+      for (let from = 0; from < own.length; from += MAX_TOGETHER) {
+        const calls = own.slice(from, from + MAX_TOGETHER);
+        if (calls.length > 1) this.#sendTogether(calls);
+        else this.#sendAlone(calls[0]!);
+      }
     }
   }
 
@@ -105,6 +107,19 @@ export class GatheringRedis extends Redis {
   }
 }
 
+/** Both scripts begin with the key of their queue's wait list, and a script may not go from one slot of a cluster to another. */
+function byQueue(calls: Call[]): Call[][] {
+  const first = calls[0]!.args[0];
+  if (calls.every(({ args }) => args[0] === first)) return [calls];
+  const queues = new Map<unknown, Call[]>();
+  for (const call of calls) {
+    const own = queues.get(call.args[0]);
+    if (own) own.push(call);
+    else queues.set(call.args[0], [call]);
+  }
+  return [...queues.values()];
+}
+
 /** For each call the place of its script, and in which places what differs from that script's call before. */
 function packCalls(scripts: Script[], calls: Call[]): Buffer {
   const packer = new TextPacker();
@@ -113,7 +128,7 @@ function packCalls(scripts: Script[], calls: Call[]): Buffer {
   for (const { script, args } of calls) {
     const last = before.get(script) ?? [];
     const changes: Value[] = [];
-    for (let place = 0; place < args.length; place++) {
+    for (let place = 0; place < Math.max(args.length, last.length); place++) {
       const value = asText(args[place]);
       if (last[place] === value) continue;
       last[place] = value;

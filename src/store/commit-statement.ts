@@ -140,11 +140,12 @@ const createRuns = (from: string, and = '') => `
 
 const openSteps = ({ from, run, workspace, where }: Source) => `
   INSERT INTO step_runs (run_id, step_id, visit, workspace_id, seq, type, tool, status, attempt, fence, epoch, lost, input,
-                         output, error, offered_at, due_at, lease_until, started_at, finished_at)
+                         output, error, offered_at, due_at, lease_until, created_at, started_at, finished_at)
   SELECT ${run}, s.step_id, s.visit, ${workspace}, s.seq, s.type, s.tool, s.status, coalesce(s.attempt, 1),
          coalesce(s.fence, 0), coalesce(s.epoch, 0), coalesce(s.lost, 0), s.input, s.output, s.error,
          CASE WHEN s.status = 'queued' THEN now() END, ${time('s.due_at')},
          CASE WHEN s.status = 'running' THEN now() + $1 * interval '1 ms' END,
+         now() - coalesce(s.ran_ms, 0) * interval '1 ms',
          CASE WHEN s.status NOT IN ('pending', 'queued', 'cancelled') THEN now() - coalesce(s.ran_ms, 0) * interval '1 ms' END,
          CASE WHEN s.status IN ${FINISHED_STEP} THEN now() END
   FROM ${from} ${where}`;
