@@ -20,7 +20,10 @@ export interface ToolSpec<Args extends JsonObject = JsonObject> {
   description?: string;
   input?: JsonObject;
   output?: JsonObject;
-  /** It touches nothing outside, so that claim and completion may be one commit. Default: false. */
+  /**
+   * It touches nothing outside, and may be run any number of times: also before the steps that led to it are stored, and in vain when the
+   * run was held or cancelled meanwhile. So its steps are several times as fast as others. Default: false.
+   */
   pure?: boolean;
   /** Problems of arguments as a definition has them, `${…}` not filled in; pointers begin at the arguments. */
   check?(args: JsonObject): Problem[];
