@@ -6,10 +6,11 @@ import type { Decision } from '../core/decision.ts';
 import { mergeDecisions } from '../core/merging.ts';
 import type { Plan } from '../core/plan.ts';
 import type { Change } from '../store/commit-rows.ts';
+import { isPoison } from '../store/db.ts';
 import type { Engine } from './engine.ts';
 import { type EarlyOffers, offerEarly } from './fresh-jobs.ts';
 import { findReady, isReadyFor, type Ready } from './ready-run.ts';
-import { announce, findDeadline, fold, type Outcome, rejectAll, type Waiting } from './rounds.ts';
+import { announce, type Base, findDeadline, fold, type Outcome, rejectAll, type Waiting } from './rounds.ts';
 import { type Postponed, release } from './run-ahead.ts';
 
 /** The commands that wait for a run while others are decided or committed, and what waits for them. */
@@ -22,7 +23,7 @@ export interface Mailbox extends EarlyOffers {
 }
 
 /** A run as it will be when all that is decided is committed. */
-export interface Ahead extends Ready {
+export interface Ahead extends Ready, Base {
   /** What is being committed, or will be as soon as it is no longer postponed. */
   current: Round;
   postponed: Postponed | null;
@@ -56,7 +57,7 @@ export function changeAtOnce(engine: Engine, { runId, mailbox, goOn }: Opened, w
   if (!current) return false;
   const { decision } = current.change;
   const run = { state: decision.state, outputsKnown: current.outputsKnown };
-  const ahead: Ahead = { plan: ready.plan, run, current, next: null, postponed: null };
+  const ahead: Ahead = { plan: ready.plan, run, current, next: null, postponed: null, isUndone: false };
   mailbox.ahead = ahead;
   const commit = () => commitRound(engine, { runId, mailbox, goOn }, current);
   const { isAllowed } = engine.ahead;
@@ -74,7 +75,8 @@ export function changeAtOnce(engine: Engine, { runId, mailbox, goOn }: Opened, w
  */
 export function decideAhead(engine: Engine, mailbox: Mailbox, waiting: Waiting): boolean {
   const { ahead } = mailbox;
-  if (!ahead || !waiting.asker.onDecided || mailbox.waiting.length > 0) return false;
+  // Whoever waits until nothing is under way any more would else wait for as long as the run goes on.
+  if (!ahead || !waiting.asker.onDecided || mailbox.waiting.length > 0 || mailbox.onEmpty.length > 0) return false;
   const isFull = (round: Round) => round.together.length >= MAX_FOLDED_AHEAD;
   if (ahead.next && isFull(ahead.next)) return false;
   if (isFull(ahead.current)) release(ahead.postponed);
@@ -84,13 +86,18 @@ export function decideAhead(engine: Engine, mailbox: Mailbox, waiting: Waiting):
   const { decision } = round.change;
   ahead.run = { state: decision.state, outputsKnown: round.outputsKnown };
   if (ahead.next) joinRounds(ahead.next, round);
-  else if (ahead.current.change.isTaken || isFull(ahead.current)) ahead.next = round;
+  else if (ahead.current.change.isTaken || isFull(ahead.current) || !isPatient(ahead.current)) ahead.next = round;
   else joinRounds(ahead.current, round);
   const { isAllowed } = engine.ahead;
   if (isAllowed) offerEarly(engine, mailbox, decision, 'step');
   if (!isAllowed || !goesOn(ahead.plan, decision)) release(ahead.postponed);
   waiting.asker.onDecided();
   return true;
+}
+
+/** Whether it is kept on offer for as long as what would be joined to it. */
+function isPatient({ together }: Round): boolean {
+  return together[0]!.asker.onDecided !== undefined;
 }
 
 /** Whether all that goes next will be decided ahead too, as soon as its jobs have come back. */
@@ -145,8 +152,11 @@ function commitRound(engine: Engine, { runId, mailbox, goOn }: Opened, round: Ro
       }
     })
     .catch((error: unknown) => {
-      rejectAll(engine, runId, together, error);
-      giveBack(mailbox, []);
+      // One of several may be what Postgres refuses: each is decided again, and goes alone.
+      const isGuilty = !isPoison(error) || together.length === 1;
+      if (isGuilty) rejectAll(engine, runId, together, error);
+      else engine.remembered.delete(runId);
+      giveBack(mailbox, isGuilty ? [] : together);
     })
     .then(() => {
       const { ahead } = mailbox;
@@ -161,8 +171,17 @@ function commitRound(engine: Engine, { runId, mailbox, goOn }: Opened, round: Ro
     });
 }
 
-/** What was decided on a run that is not what it was to be has to be decided again, before what came later. */
+/**
+ * What was decided on a run that is not what it was to be has to be decided again, before what came later. Not so what came of the
+ * state that never was: its steps are run again, by jobs that are offered anew.
+ */
 function giveBack(mailbox: Mailbox, together: Waiting[]): void {
-  mailbox.waiting.unshift(...together, ...(mailbox.ahead?.next?.together ?? []));
+  const { ahead, waiting } = mailbox;
+  if (ahead) ahead.isUndone = true;
+  const all = [...together, ...(ahead?.next?.together ?? []), ...waiting.splice(0)];
   mailbox.ahead = null;
+  mailbox.offered = null;
+  mailbox.expected = null;
+  waiting.push(...all.filter(({ asker }) => !asker.isBaseless?.()));
+  for (const { asker } of all) if (asker.isBaseless?.()) asker.abandon?.();
 }

@@ -33,6 +33,7 @@ export function offerEarly(engine: Engine, offers: EarlyOffers, decision: Decisi
     job.early = early;
     offers.offered.set(keyOf(job), now);
   }
+  if (early === 'step') engine.ahead.noteOffered(jobs.length);
   const onFailed = (job: StepJob) => offers.offered?.delete(keyOf(job));
   engine.steps.offer(jobs, { goesFirst: goesFirst(engine, decision), onFailed });
 }

@@ -11,7 +11,7 @@ import type { JobVerdict } from '../queue/steps-worker.ts';
 import { isPoison } from '../store/db.ts';
 import { askRun, changeRun, systemActor } from './change-run.ts';
 import type { Engine } from './engine.ts';
-import type { Asker, Changed } from './rounds.ts';
+import type { Asker, Base, Changed } from './rounds.ts';
 import type { HandlerResult } from './run-handler.ts';
 
 export type ResultCommand = Extract<Command, { type: 'complete' | 'fail-attempt' }>;
@@ -21,61 +21,82 @@ const OUTCOME_PATIENCE_MS = 600_000;
 const PATIENT = { actor: systemActor(), patienceMs: OUTCOME_PATIENCE_MS };
 export const LATER_MS = 1_000;
 export const DONE: JobVerdict = { kind: 'done' };
+const AGAIN: JobVerdict = { kind: 'later', delayMs: 0 };
 
 /**
- * Offers an outcome that harms nobody if it is lost. Its job is over once it is decided or, where that is as far as this process
- * may run ahead, recorded. One object in the place of promises: it lives for as long as the commit is put off.
+ * As `report`, of work that is pure: it harms nobody if it is lost. Its job is over once it is decided or, where that is as far as
+ * this process may run ahead, recorded. What was made of a state that never came to be, `base`, is not reported: the step is run again.
  */
-class ReportAhead implements Asker {
+export function reportPure(
+  engine: Engine,
+  job: StepJob,
+  command: ResultCommand,
+  base: Base | null,
+): Promise<JobVerdict> {
+  return new Promise((settle) => {
+    const asker = new PureReport(engine, { job, command, base, settle });
+    if (asker.isBaseless()) settle(AGAIN);
+    else askRun(engine, job.runId, { command, options: PATIENT }, asker);
+  });
+}
+
+interface Reported {
+  job: StepJob;
+  command: ResultCommand;
+  base: Base | null;
+  settle(verdict: JobVerdict | Promise<JobVerdict>): void;
+}
+
+/** One object in the place of promises: it lives for as long as the commit is put off. */
+class PureReport implements Asker {
+  readonly onDecided: (() => void) | undefined;
   readonly #engine: Engine;
-  readonly #job: StepJob;
-  readonly #command: ResultCommand;
-  readonly #settle: (verdict: JobVerdict | Promise<JobVerdict>) => void;
+  readonly #reported: Reported;
   #isOver = false;
 
-  constructor(
-    engine: Engine,
-    job: StepJob,
-    command: ResultCommand,
-    settle: (verdict: JobVerdict | Promise<JobVerdict>) => void,
-  ) {
+  constructor(engine: Engine, reported: Reported) {
     this.#engine = engine;
-    this.#job = job;
-    this.#command = command;
-    this.#settle = settle;
+    this.#reported = reported;
+    // A failed attempt is the job's to try again, so it is not over before.
+    this.onDecided = reported.command.type === 'complete' ? () => this.#goAhead() : undefined;
   }
 
-  onDecided(): void {
-    if (this.#isOver || !this.#engine.ahead.enter()) return;
-    this.#isOver = true;
-    this.#settle(DONE);
+  isBaseless(): boolean {
+    return this.#reported.base?.isUndone === true;
+  }
+
+  /** The job that is over is offered anew, with what queues its step again. */
+  abandon(): void {
+    this.#end(AGAIN);
   }
 
   resolve(changed: Changed): void {
-    const verdict = judge(this.#engine, this.#job, this.#command, changed);
-    if (this.#isOver) this.#engine.ahead.leave();
-    else this.#settle(verdict);
+    const { job, command } = this.#reported;
+    this.#end(judge(this.#engine, job, command, changed));
   }
 
   reject(error: unknown): void {
-    const settled = reportFault(this.#engine, this.#job, this.#command, error);
-    if (!this.#isOver) {
-      this.#settle(settled);
-      return;
+    const { job, command } = this.#reported;
+    const settled = reportFault(this.#engine, job, command, error);
+    if (this.#isOver) {
+      const { runId, step, visit } = job;
+      settled.catch((cause: unknown) => {
+        this.#engine.log.warn({ err: cause, runId, stepId: step, visit }, 'a step is left to the sweep');
+      });
     }
-    this.#engine.ahead.leave();
-    settled.catch((cause: unknown) => {
-      const { runId, step, visit } = this.#job;
-      this.#engine.log.warn({ err: cause, runId, stepId: step, visit }, 'a step is left to the sweep');
-    });
+    this.#end(settled);
   }
-}
 
-/** As `report`, of work that is pure. */
-export function reportAhead(engine: Engine, job: StepJob, command: ResultCommand): Promise<JobVerdict> {
-  return new Promise((settle) => {
-    askRun(engine, job.runId, { command, options: PATIENT }, new ReportAhead(engine, job, command, settle));
-  });
+  #goAhead(): void {
+    if (this.#isOver || !this.#engine.ahead.enter()) return;
+    this.#isOver = true;
+    this.#reported.settle(DONE);
+  }
+
+  #end(verdict: JobVerdict | Promise<JobVerdict>): void {
+    if (this.#isOver) this.#engine.ahead.leave();
+    else this.#reported.settle(verdict);
+  }
 }
 
 /** Offers the outcome until it is accepted or refused. */

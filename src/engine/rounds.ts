@@ -30,7 +30,16 @@ export interface Asker {
    * Lets the command be decided on what the run will be when the commits under way have returned, and is called when it is decided and
    * its own commit is on its way. It may still come to nothing, so it must harm nobody.
    */
-  onDecided?(): void;
+  onDecided?: (() => void) | undefined;
+  /** Whether the command came of what the run was to be, and never was; then `abandon` is called in the place of the first two. */
+  isBaseless?(): boolean;
+  abandon?(): void;
+}
+
+/** What a run was to be when something was made of it. */
+export interface Base {
+  /** It has not come to that. */
+  isUndone: boolean;
 }
 
 export interface Waiting {

@@ -4,13 +4,16 @@
 // and the job of a decided step is over. Whoever else is told anything is told after the commit, and a step with an effect
 // is not begun before. A process that dies here has lost jobs, which the sweep makes again, and nothing else.
 //
-// It pays where jobs come back to the process that offered them. A worker that gets early jobs of others is not alone: it
-// goes by its commits for a while, since they would have to look for what only it knows.
+// It pays where jobs come back to the process that offered them. A worker that gets early jobs of others, or does not get its own, is not
+// alone: it goes by its commits for a while, since others would have to look for what only it knows.
 
 /** Decided steps whose jobs are over before their commits, at most: some full batches. */
 const MAX_UNCOMMITTED = 512;
-/** After an early job of somebody else. */
+/** How long a process goes by its commits once it has seen that it is not alone. */
 const IN_COMPANY_MS = 10_000;
+/** Of one early job in the share of those that come back: some hundred may be on their way. */
+const SHARE_WEIGHT = 1 / 1_024;
+const ENOUGH_RETURN = 2 / 3;
 
 /** The longest that a commit is put off. A step takes some milliseconds from job to job under load, less than one on an idle system. */
 const MAX_POSTPONED_MS = 10;
@@ -33,6 +36,8 @@ export class RunAhead {
   isOn = false;
   #uncommitted = 0;
   #inCompanyUntil = 0;
+  /** The share of early jobs that have come back, lately. */
+  #returning = 1;
   /** In the order in which their time is up; those that have been released are passed over. */
   #postponed: { postponed: Postponed; until: number }[] = [];
   #timer: NodeJS.Timeout | null = null;
@@ -70,9 +75,21 @@ export class RunAhead {
     this.#uncommitted -= 1;
   }
 
-  /** An early job has come whose run only another process can know. */
+  /** Early jobs were offered. Where less than two thirds of them come back, over some hundreds, somebody else takes them. */
+  noteOffered(count: number): void {
+    this.#returning *= (1 - SHARE_WEIGHT) ** count;
+    if (this.#returning < ENOUGH_RETURN) this.noteCompany();
+  }
+
+  /** An early job has come whose run this process knows. */
+  noteReturned(): void {
+    this.#returning = Math.min(1, this.#returning + SHARE_WEIGHT);
+  }
+
+  /** Somebody else offers early jobs that come here, or takes ours. */
   noteCompany(): void {
     this.#inCompanyUntil = performance.now() + IN_COMPANY_MS;
+    this.#returning = 1;
   }
 
   #releaseDue(): void {

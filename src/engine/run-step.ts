@@ -28,8 +28,9 @@ import {
   outcome,
   type ResultCommand,
   report,
-  reportAhead,
+  reportPure,
 } from './report-step.ts';
+import type { Base } from './rounds.ts';
 import { Leash, runHandler } from './run-handler.ts';
 
 /** After the last look at a step run whose job came before its commit. */
@@ -42,6 +43,8 @@ const NO_INPUT: Resolved = { ok: true, value: null };
 interface Found {
   plan: Plan;
   run: RememberedRun;
+  /** Where `run` is what the run will be: that. */
+  base?: Base;
   open: OpenStep;
   step: PlanStep;
 }
@@ -54,7 +57,8 @@ export async function runStep(
   attemptsStarted: number,
 ): Promise<JobVerdict> {
   try {
-    const found = findAtOnce(engine, job, attemptsStarted) ?? (await findCommitted(engine, job, attemptsStarted));
+    if (job.early === 'step' && isKnown(engine, job)) engine.ahead.noteReturned();
+    const found = findAtOnce(engine, job, attemptsStarted) ?? (await findCommitted(engine, job));
     if (found?.open.status !== 'queued')
       return isEarly(job, attemptsStarted) ? { kind: 'later', delayMs: EARLY_LATER_MS } : DONE;
     const { open, step } = found;
@@ -64,8 +68,7 @@ export async function runStep(
     if (!canRun(engine, step)) return { kind: 'later', delayMs: NO_HANDLER_MS };
     if (!isPureTry(job, found, attemptsStarted)) return await runClaimed(engine, claims, job, found);
     const result = await runPure(engine, job, found);
-    if (!result) return DONE;
-    return result.type === 'complete' ? await reportAhead(engine, job, result) : await report(engine, job, result);
+    return result ? await reportPure(engine, job, result, found.base ?? null) : DONE;
   } catch (error) {
     if (error instanceof UnknownStepTypeError) return { kind: 'later', delayMs: NO_HANDLER_MS };
     if (isTransient(error) || (error instanceof AppError && error.code === 'unavailable'))
@@ -77,6 +80,11 @@ export async function runStep(
     );
     throw error;
   }
+}
+
+/** Whether this process has had to do with the run, and so may have offered its job. */
+function isKnown({ mailboxes, remembered }: Engine, { runId }: StepJob): boolean {
+  return mailboxes.has(runId) || remembered.has(runId);
 }
 
 /** Whether running the step needs no claim: its work is pure, and nobody can have begun it before. */
@@ -92,7 +100,7 @@ function findAtOnce(engine: Engine, job: StepJob, attemptsStarted: number): Foun
   const { plan, run } = mailbox.ahead;
   const open = findOpen(run.state, job);
   if (open?.status !== 'queued') return null;
-  const found: Found = { plan, run, open, step: plan.steps.get(job.step)! };
+  const found: Found = { plan, run, open, step: plan.steps.get(job.step)!, base: mailbox.ahead };
   return isPureTry(job, found, attemptsStarted) && knowsOutputs(run, found.step.inputReads) ? found : null;
 }
 
@@ -106,18 +114,12 @@ function findRemembered(engine: Engine, job: StepJob): Found | null {
 }
 
 /** The step run as it is once the changes under way are committed: here first, or else looked for a few times. */
-async function findCommitted(engine: Engine, job: StepJob, attemptsStarted: number): Promise<Found | null> {
-  if (
-    job.early === 'step' &&
-    attemptsStarted === 1 &&
-    !engine.mailboxes.has(job.runId) &&
-    !engine.remembered.has(job.runId)
-  )
-    engine.ahead.noteCompany();
+async function findCommitted(engine: Engine, job: StepJob): Promise<Found | null> {
   await awaitChanges(engine, job);
   let found = findRemembered(engine, job) ?? (await findStored(engine, job));
   for (const pauseMs of job.early ? EARLY_LOOKS_MS : []) {
     if (found && found.open.status !== 'pending') break;
+    if (job.early === 'step') engine.ahead.noteCompany();
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     found = await findStored(engine, job);
   }

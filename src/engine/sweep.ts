@@ -28,7 +28,7 @@ const OFFER_GRACE_MS = 1_000;
 const NEVER_MS = 1_000_000_000_000;
 
 interface Jobs {
-  /** Those that a worker has or will take, or is done with before its commit. */
+  /** Those that a worker has or will take, and runs whose last step is over here and not yet in Postgres. */
   live: number;
   /** Those that no worker has taken yet. */
   waiting: number;
@@ -124,11 +124,11 @@ export function createSweeper(engine: Engine): Sweeper {
     await mend(suspects);
   }
 
-  /** Null while the queue is away. Steps that are over here, and not yet in Postgres, have no job any more. */
+  /** Null while the queue is away. */
   async function countJobs(): Promise<Jobs | null> {
-    const { uncommitted } = engine.ahead;
+    const resting = countResting(engine);
     const counts = Promise.all([engine.steps.countLive(), engine.steps.countWaiting()]);
-    return counts.then(([live, waiting]) => ({ live: live + uncommitted, waiting })).catch(() => null);
+    return counts.then(([live, waiting]) => ({ live: live + resting, waiting })).catch(() => null);
   }
 
   async function offer(steps: DueStep[]): Promise<void> {
@@ -170,6 +170,14 @@ export function createSweeper(engine: Engine): Sweeper {
       await Promise.all([running, firing?.stop()]);
     },
   };
+}
+
+/** Runs of this process that are queued in Postgres, and have no job any more, because what they rest with is still to be committed. */
+function countResting({ mailboxes }: Engine): number {
+  let count = 0;
+  for (const { ahead } of mailboxes.values())
+    if (ahead && !ahead.run.state.open.some(({ status }) => status === 'queued')) count += 1;
+  return count;
 }
 
 /**

@@ -2,6 +2,7 @@
 // be, their jobs are over before that is stored, and nobody is told before. No sweep comes to anybody's help where not said.
 
 import { expect } from 'chai';
+import { answerRun } from '../../src/engine/answer-run.ts';
 import { holdRun, releaseRun } from '../../src/engine/control-run.ts';
 import type { WorkerProcess } from '../../src/worker.ts';
 import { eventually } from '../support/eventually.ts';
@@ -109,6 +110,56 @@ describe('a worker that runs ahead of its commits', () => {
     await releaseRun(world.engine, { actor: world.actor, runId });
     await world.until(runId, 'completed');
     expect(await completed(runId)).to.deep.equal([...IDS, 'end'].map((id) => `step.completed ${id}`));
+  });
+
+  it('runs again what it made of a state that never came to be', async () => {
+    // One branch goes on from `a`, which is slow to be stored, while a person answers on the other: what `b` sees is what is stored.
+    const workflow = await world.define({
+      initialStep: 'both',
+      steps: [
+        { id: 'both', type: 'transform', output: {} },
+        { id: 'form', type: 'collect-inputs', output: { name: { type: 'string' } } },
+        tool('a', 'echo', { a: 1 }),
+        tool('b', 'echo', { greeting: 'Hello ${data.name}' }),
+      ],
+      edges: edges('both form', 'both a b'),
+    });
+    await proxy.set({ latencyMs: 300 });
+    const runId = await world.start(workflow);
+    await ahead();
+    await answerRun(world.engine, {
+      actor: world.actor,
+      runId,
+      answer: { type: 'collect_inputs', data: { name: 'Ada' } },
+    });
+    await eventually(() => worker.engine.ahead.uncommitted === 0, { what: 'nothing uncommitted' });
+    await world.until(runId, 'completed');
+    const { rows } = await world.db.pool.query<{ seen: string }>(
+      `SELECT output ->> 'greeting' AS seen FROM step_runs WHERE run_id = $1 AND step_id = 'b'`,
+      [runId],
+    );
+    const history = await world.history(runId);
+    const order = (event: string) => history.indexOf(`step.completed ${event}`);
+    // Answered before `b` was opened, it was known to it; after `b` was over, it was not; in between it may have been.
+    if (order('form') < order('a')) expect(rows).to.deep.equal([{ seen: 'Hello Ada' }]);
+    if (order('form') > order('b')) expect(rows).to.deep.equal([{ seen: 'Hello ' }]);
+  });
+
+  it('lets no branch wait for another that goes on and on', async () => {
+    const ids = Array.from({ length: 40 }, (_, n) => `s${n}`);
+    const workflow = await world.define({
+      initialStep: 'both',
+      steps: [
+        { id: 'both', type: 'transform', output: {} },
+        ...ids.map((id) => tool(id, 'pure')),
+        tool('other', 'noop'),
+      ],
+      edges: edges(`both ${ids.join(' ')}`, 'both other'),
+    });
+    const runId = await world.start(workflow);
+    await world.until(runId, 'completed');
+    const history = await world.history(runId);
+    expect(history.indexOf('step.completed other')).to.be.lessThan(history.indexOf(`step.completed ${ids.at(-1)}`));
   });
 
   it('commits what it has decided when a reply is lost, and no more often', async () => {
