@@ -8,7 +8,7 @@
 // alone: it goes by its commits for a while, since others would have to look for what only it knows.
 
 /** Decided steps whose jobs are over before their commits, at most: some full batches. */
-const MAX_UNCOMMITTED = 512;
+const MAX_UNCOMMITTED = 1_024;
 /** How long a process goes by its commits once it has seen that it is not alone. */
 const IN_COMPANY_MS = 10_000;
 /** Of one early job in the share of those that come back: some hundred may be on their way. */
@@ -16,7 +16,7 @@ const SHARE_WEIGHT = 1 / 1_024;
 const ENOUGH_RETURN = 2 / 3;
 
 /** The longest that a commit is put off. A step takes some milliseconds from job to job under load, less than one on an idle system. */
-const MAX_POSTPONED_MS = 10;
+const MAX_POSTPONED_MS = 30;
 
 /** A commit that is put off until its run rests; null once it is on its way. */
 export interface Postponed {
