@@ -1,7 +1,7 @@
 // The tool `send-email`: one message through the operator's mail server, by SMTP. The server's address is a setting, so it
 // may be an inner one; nobody who writes a definition can choose another.
 
-import { createTransport, type Transporter } from 'nodemailer';
+import type { Transporter } from 'nodemailer';
 import type { Problem } from '../core/errors.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { StepError, type WorkContext } from '../core/step-type.ts';
@@ -32,7 +32,8 @@ const TEXT: JsonObject = { type: 'string', maxLength: 1_000_000 };
 const NO_SERVER = 'This server has no mail server: its operator has to set SMTP_URL and SMTP_FROM';
 
 export function createSendEmail({ smtpUrl, smtpFrom }: MailSettings): Tool {
-  const transport = smtpUrl === null ? null : openTransport(smtpUrl);
+  /** Made with the first message: the library is large, and most processes never send one. */
+  let transport: Promise<Transporter> | null = null;
   return defineTool({
     name: 'send-email',
     description: 'Sends an e-mail and returns its id and who was accepted',
@@ -45,11 +46,12 @@ export function createSendEmail({ smtpUrl, smtpFrom }: MailSettings): Tool {
       required: ['to', 'subject'],
       additionalProperties: false,
     },
-    check: (args) => checkMessage(args, { hasServer: transport !== null, smtpFrom }),
+    check: (args) => checkMessage(args, { hasServer: smtpUrl !== null, smtpFrom }),
     async handler(_args, context) {
-      if (transport === null) throw new StepError('no_mail_server', NO_SERVER, { retryable: false });
+      if (smtpUrl === null) throw new StepError('no_mail_server', NO_SERVER, { retryable: false });
       const { args } = await context.reveal();
-      return sendMessage(transport, { from: smtpFrom, ...(args as JsonObject) }, context);
+      transport ??= openTransport(smtpUrl);
+      return sendMessage(await transport, { from: smtpFrom, ...(args as JsonObject) }, context);
     },
   });
 }
@@ -68,7 +70,8 @@ function checkMessage(
 }
 
 /** Connects through the guard: the look-up is bounded and its answers are pinned, and only this host and port are open. */
-function openTransport(smtpUrl: string): Transporter {
+async function openTransport(smtpUrl: string): Promise<Transporter> {
+  const { createTransport } = await import('nodemailer');
   const url = new URL(smtpUrl);
   const secure = url.protocol === 'smtps:';
   const target = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || (secure ? 465 : 587)) };
