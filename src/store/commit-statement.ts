@@ -161,7 +161,7 @@ const changeSteps = (from: string, run: string) => `UPDATE step_runs t SET
     offered_at = CASE WHEN s.redispatch THEN NULL WHEN s.status = 'queued' THEN now() ELSE t.offered_at END,
     lease_until = CASE WHEN s.status = 'running' THEN now() + $1 * interval '1 ms' END,
     started_at = CASE WHEN t.started_at IS NULL AND s.status NOT IN ('pending', 'queued', 'cancelled', 'undone')
-                      THEN now() - coalesce(s.ran_ms, 0) * interval '1 ms' ELSE t.started_at END,
+                      THEN greatest(t.created_at, now() - coalesce(s.ran_ms, 0) * interval '1 ms') ELSE t.started_at END,
     finished_at = CASE WHEN s.status IN ${FINISHED_STEP} THEN coalesce(t.finished_at, now()) END
   FROM ${from} WHERE t.run_id = ${run} AND t.step_id = s.step_id AND t.visit = s.visit`;
 

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { v7 as newId } from 'uuid';
 import type { Command } from '../../src/core/commands.ts';
 import type { Decision } from '../../src/core/decision.ts';
+import { mergeDecisions } from '../../src/core/merging.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import type { RunState } from '../../src/core/run.ts';
 import { decide, decideStart } from '../../src/core/transition.ts';
@@ -12,6 +13,7 @@ import type { Change } from '../../src/store/commit-rows.ts';
 import { isPoison, isTransient } from '../../src/store/db.ts';
 import { checkInvariants } from '../support/invariants.ts';
 import { startProxy, type TestProxy } from '../support/proxy.ts';
+import { edges, tool } from '../support/steps.ts';
 import { createWorld, openEngine, type World } from '../support/world.ts';
 
 /** The statements that write, for batches and for lone decisions, by the name that a Bind message carries. */
@@ -115,6 +117,45 @@ describe('the group commit', () => {
     const [moved] = await startMany(committer, 1);
     expect(await alone({ ...changeOf(moved!, claim), expectedSeq: 7 })).to.equal('stale');
   });
+
+  it('writes the same rows for several steps of one commit, alone and in a batch', async () => {
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    const chainId = await world.define({ steps: ids.map((id) => tool(id, 'pure')), edges: edges(ids.join(' ')) });
+    const chain = await world.engine.plans.get(chainId, 1);
+    const committer = open();
+    const told: unknown[] = [];
+    for (const inBatch of [false, true]) {
+      const run = { id: newId(), workspaceId: world.actor.workspaceId, definitionId: chainId, version: 1 };
+      const decision = decideStart(chain, { ...run, input: {}, context: {} }, context());
+      const { start } = startOf();
+      expect(await committer.commit({ decision, expectedSeq: 0, start: start! }, soon())).to.equal('committed');
+      let merged: Decision | null = null;
+      for (const step of ids) {
+        const { state } = merged ?? decision;
+        const output = { [step]: 1 };
+        const command: Command = { type: 'complete', step, visit: 1, fence: null, attempt: 1, output, ranMs: 2 };
+        const verdict = decide(chain, state, command, context());
+        if (verdict.kind !== 'accepted') throw new Error(`${step} was not accepted`);
+        merged = merged ? mergeDecisions(merged, verdict.decision) : verdict.decision;
+      }
+      const change = { decision: merged!, expectedSeq: decision.state.seq };
+      const others = inBatch ? [startOf(), startOf()] : [];
+      const [first, ...rest] = [...others.slice(0, 1), change, ...others.slice(1)];
+      await Promise.all([first!, ...rest].map((one) => committer.commit(one, soon())));
+      told.push(await readRows(run.id));
+      expect(await readStepTimes(run.id), 'none was made after it began, or began after it ended').to.deep.equal([]);
+    }
+    expect(told[0]).to.deep.equal(told[1]);
+  });
+
+  /** Step runs whose moments are in no order. */
+  async function readStepTimes(runId: string): Promise<unknown[]> {
+    const { rows } = await world.db.pool.query(
+      'SELECT step_id FROM step_runs WHERE run_id = $1 AND NOT (created_at <= started_at AND started_at <= finished_at)',
+      [runId],
+    );
+    return rows;
+  }
 
   /** Every column of a run's rows; ids and moments as whether they are there. */
   async function readRows(runId: string): Promise<unknown> {
