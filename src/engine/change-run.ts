@@ -49,6 +49,15 @@ const MAX_FOLDED = 256;
 /** Between two looks for a Postgres that is away; the committer has its own pauses. */
 const AWAY_MS = 200;
 
+/** Ids of this process' commands, in the form of UUIDs: drawn once and counted on, because each step needs one. */
+const FIRST_ID = randomUUID().slice(0, 24);
+let commands = 0;
+
+function newCommandId(): string {
+  commands += 1;
+  return FIRST_ID + commands.toString(16).padStart(12, '0');
+}
+
 /** The actor of what the engine does by itself. */
 export function systemActor(workspaceId = ''): Actor {
   return { workspaceId, userId: SYSTEM_USER };
@@ -77,7 +86,7 @@ export function askRun(
   const waiting: Waiting = {
     command,
     actor,
-    commandId: commandId ?? randomUUID(),
+    commandId: commandId ?? newCommandId(),
     goesAlone: commandId !== undefined || command.type === 'answer',
     deadline: Date.now() + patienceMs,
     asker,

@@ -6,7 +6,6 @@ import type { Problem } from '../core/errors.ts';
 import { findJsonProblems, type JsonObject } from '../core/json.ts';
 import type { OpenStep, RunState, StepRef } from '../core/run.ts';
 import { reach } from '../failpoints.ts';
-import type { StepJob } from '../queue/steps-queue.ts';
 import type { JobVerdict } from '../queue/steps-worker.ts';
 import { isPoison } from '../store/db.ts';
 import { askRun, changeRun, systemActor } from './change-run.ts';
@@ -23,42 +22,39 @@ export const LATER_MS = 1_000;
 export const DONE: JobVerdict = { kind: 'done' };
 const AGAIN: JobVerdict = { kind: 'later', delayMs: 0 };
 
+/** What is to be reported of a step of the run, and who is told what its job comes to. */
+interface Reported {
+  runId: string;
+  command: ResultCommand;
+  /** What the run was to be when the work was done; null where it was that. */
+  base: Base | null;
+}
+
 /**
  * As `report`, of work that is pure: it harms nobody if it is lost. Its job is over once it is decided or, where that is as far as
- * this process may run ahead, recorded. What was made of a state that never came to be, `base`, is not reported: the step is run again.
+ * this process may run ahead, recorded. What was made of a state that never came to be is not reported: the step is run again.
  */
-export function reportPure(
-  engine: Engine,
-  job: StepJob,
-  command: ResultCommand,
-  base: Base | null,
-): Promise<JobVerdict> {
+export function reportPure(engine: Engine, reported: Reported): Promise<JobVerdict> {
+  const { runId, command, base } = reported;
+  if (base?.isUndone) return Promise.resolve(AGAIN);
   return new Promise((settle) => {
-    const asker = new PureReport(engine, { job, command, base, settle });
-    if (asker.isBaseless()) settle(AGAIN);
-    else askRun(engine, job.runId, { command, options: PATIENT }, asker);
+    // A failed attempt is the job's to try again, so it is not over before.
+    const Report = command.type === 'complete' ? DecidedReport : PureReport;
+    askRun(engine, runId, { command, options: PATIENT }, new Report(engine, reported, settle));
   });
 }
 
-interface Reported {
-  job: StepJob;
-  command: ResultCommand;
-  base: Base | null;
-  settle(verdict: JobVerdict | Promise<JobVerdict>): void;
-}
-
-/** One object in the place of promises: it lives for as long as the commit is put off. */
+/** One object in the place of promises: it lives for as long as the commit is put off, and holds nothing of the job. */
 class PureReport implements Asker {
-  readonly onDecided: (() => void) | undefined;
-  readonly #engine: Engine;
+  protected isOver = false;
+  protected readonly engine: Engine;
+  protected readonly settle: (verdict: JobVerdict | Promise<JobVerdict>) => void;
   readonly #reported: Reported;
-  #isOver = false;
 
-  constructor(engine: Engine, reported: Reported) {
-    this.#engine = engine;
+  constructor(engine: Engine, reported: Reported, settle: (verdict: JobVerdict | Promise<JobVerdict>) => void) {
+    this.engine = engine;
+    this.settle = settle;
     this.#reported = reported;
-    // A failed attempt is the job's to try again, so it is not over before.
-    this.onDecided = reported.command.type === 'complete' ? () => this.#goAhead() : undefined;
   }
 
   isBaseless(): boolean {
@@ -71,62 +67,63 @@ class PureReport implements Asker {
   }
 
   resolve(changed: Changed): void {
-    const { job, command } = this.#reported;
-    this.#end(judge(this.#engine, job, command, changed));
+    const { runId, command } = this.#reported;
+    this.#end(judge(this.engine, runId, command, changed));
   }
 
   reject(error: unknown): void {
-    const { job, command } = this.#reported;
-    const settled = reportFault(this.#engine, job, command, error);
-    if (this.#isOver) {
-      const { runId, step, visit } = job;
+    const { runId, command } = this.#reported;
+    const settled = reportFault(this.engine, runId, command, error);
+    if (this.isOver)
       settled.catch((cause: unknown) => {
-        this.#engine.log.warn({ err: cause, runId, stepId: step, visit }, 'a step is left to the sweep');
+        const { step, visit } = command;
+        this.engine.log.warn({ err: cause, runId, stepId: step, visit }, 'a step is left to the sweep');
       });
-    }
     this.#end(settled);
   }
 
-  #goAhead(): void {
-    if (this.#isOver || !this.#engine.ahead.enter()) return;
-    this.#isOver = true;
-    this.#reported.settle(DONE);
-  }
-
   #end(verdict: JobVerdict | Promise<JobVerdict>): void {
-    if (this.#isOver) this.#engine.ahead.leave();
-    else this.#reported.settle(verdict);
+    if (this.isOver) this.engine.ahead.leave();
+    else this.settle(verdict);
+  }
+}
+
+class DecidedReport extends PureReport {
+  onDecided(): void {
+    if (this.isOver || !this.engine.ahead.enter()) return;
+    this.isOver = true;
+    this.settle(DONE);
   }
 }
 
 /** Offers the outcome until it is accepted or refused. */
-export async function report(engine: Engine, job: StepJob, command: ResultCommand): Promise<JobVerdict> {
+export async function report(engine: Engine, runId: string, command: ResultCommand): Promise<JobVerdict> {
   try {
-    return judge(engine, job, command, await changeRun(engine, job.runId, command, PATIENT));
+    return judge(engine, runId, command, await changeRun(engine, runId, command, PATIENT));
   } catch (error) {
-    return reportFault(engine, job, command, error);
+    return reportFault(engine, runId, command, error);
   }
 }
 
 /** An output that Postgres cannot hold fails the step instead; throws whatever else went wrong. */
-async function reportFault(engine: Engine, job: StepJob, command: ResultCommand, error: unknown): Promise<JobVerdict> {
+async function reportFault(engine: Engine, runId: string, command: ResultCommand, error: unknown): Promise<JobVerdict> {
   if (!isPoison(error) || command.type !== 'complete') throw error;
   const message = `The output cannot be stored: ${error instanceof Error ? error.message : String(error)}`;
   const work = command.fence === null ? { fence: null, attempt: command.attempt } : { fence: command.fence };
   return report(
     engine,
-    job,
-    failure(job, work, { code: 'output_rejected', message, retryable: false, definite: true }),
+    runId,
+    failure(command, work, { code: 'output_rejected', message, retryable: false, definite: true }),
   );
 }
 
 /** What the job has come to, now that its outcome is recorded or refused. */
-function judge(engine: Engine, job: StepJob, command: ResultCommand, changed: Changed): JobVerdict {
+function judge(engine: Engine, runId: string, command: ResultCommand, changed: Changed): JobVerdict {
   if (changed.kind === 'refused') {
     if (changed.code === 'not_due') return { kind: 'later', delayMs: LATER_MS };
     engine.metrics.lostLeases.inc();
     engine.log.info(
-      { runId: job.runId, stepId: job.step, visit: job.visit, reason: changed.message },
+      { runId, stepId: command.step, visit: command.visit, reason: changed.message },
       'a late result was refused',
     );
     return DONE;
@@ -135,7 +132,7 @@ function judge(engine: Engine, job: StepJob, command: ResultCommand, changed: Ch
     reach('complete.after_enqueue');
     return DONE;
   }
-  const open = findOpen(changed.state, job);
+  const open = findOpen(changed.state, command);
   const { message } = command.error;
   if (open?.status !== 'queued') return { kind: 'failed', message };
   engine.metrics.stepsFinished.inc({ type: 'attempt', outcome: 'retried' });
@@ -144,7 +141,7 @@ function judge(engine: Engine, job: StepJob, command: ResultCommand, changed: Ch
 
 /** What a handler's result asks of the run. */
 export function outcome(
-  { step, visit }: StepJob,
+  { step, visit }: StepRef,
   work: Work,
   result: Exclude<HandlerResult, { kind: 'abandoned' }>,
   input?: JsonObject | null,

@@ -67,8 +67,9 @@ export async function runStep(
     if (step.type.settle) return await settle(engine, job);
     if (!canRun(engine, step)) return { kind: 'later', delayMs: NO_HANDLER_MS };
     if (!isPureTry(job, found, attemptsStarted)) return await runClaimed(engine, claims, job, found);
-    const result = await runPure(engine, job, found);
-    return result ? await reportPure(engine, job, result, found.base ?? null) : DONE;
+    const result = await runPure(engine, found);
+    if (!result) return DONE;
+    return await reportPure(engine, { runId: found.run.state.id, command: result, base: found.base ?? null });
   } catch (error) {
     if (error instanceof UnknownStepTypeError) return { kind: 'later', delayMs: NO_HANDLER_MS };
     if (isTransient(error) || (error instanceof AppError && error.code === 'unavailable'))
@@ -150,12 +151,13 @@ async function settle(engine: Engine, { runId, step, visit }: StepJob): Promise<
 }
 
 /** Without an effect outside, running it twice does no harm: claim and completion are one commit. */
-async function runPure(engine: Engine, job: StepJob, found: Found): Promise<ResultCommand | null> {
-  const work: Work = { fence: null, attempt: found.open.attempt };
-  const input = found.step.parsed.size === 0 ? NO_INPUT : await resolveStepInput(engine, found);
-  if (!input.ok) return failure(job, work, input.error, 0);
+async function runPure(engine: Engine, found: Found): Promise<ResultCommand | null> {
+  const { open, step } = found;
+  const work: Work = { fence: null, attempt: open.attempt };
+  const input = step.parsed.size === 0 ? NO_INPUT : await resolveStepInput(engine, found);
+  if (!input.ok) return failure(open, work, input.error, 0);
   const result = await runHandler(engine, found, input.value);
-  return result.kind === 'abandoned' ? null : outcome(job, work, result, input.value);
+  return result.kind === 'abandoned' ? null : outcome(open, work, result, input.value);
 }
 
 async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: Found): Promise<JobVerdict> {
@@ -171,7 +173,7 @@ async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: F
   if (claimed.kind !== 'accepted')
     return claimed.kind === 'refused' && claimed.code === 'not_due' ? { kind: 'later', delayMs: LATER_MS } : DONE;
   const open = findOpen(claimed.state, job)!;
-  if (!input.ok) return report(engine, job, failure(job, { fence: open.fence }, input.error));
+  if (!input.ok) return report(engine, runId, failure(job, { fence: open.fence }, input.error));
   const leash = new Leash();
   const claim: HeldClaim = { runId, step, visit, fence: open.fence, abort: (reason) => leash.abort(reason) };
   claims.hold(claim);
@@ -179,7 +181,7 @@ async function runClaimed(engine: Engine, claims: Claims, job: StepJob, found: F
     const result = await runHandler(engine, { ...found, open }, input.value, leash);
     reach('handler.before_complete');
     if (result.kind === 'abandoned') return DONE;
-    return await report(engine, job, outcome(job, { fence: open.fence }, result));
+    return await report(engine, runId, outcome(job, { fence: open.fence }, result));
   } finally {
     claims.drop(claim);
   }
