@@ -63,12 +63,13 @@ describe('a worker that runs ahead of its commits', () => {
   });
 
   it('has no job left of steps that are decided, and shows nobody what is not stored', async () => {
-    await proxy.set({ latencyMs: 400 });
+    await proxy.set({ latencyMs: 1_000 });
     const runId = await world.start(chain);
     await ahead();
     await eventually(async () => (await world.jobs()).length === 0, { what: 'no job' });
     expect(await completed(runId)).to.deep.equal([]);
     expect((await world.see(runId)).status).to.equal('queued');
+    await proxy.set('pass');
     await world.until(runId, 'completed');
   });
 
@@ -98,7 +99,7 @@ describe('a worker that runs ahead of its commits', () => {
   });
 
   it('decides again what stands on a run that an operator has held meanwhile', async () => {
-    await proxy.set({ latencyMs: 300 });
+    await proxy.set({ latencyMs: 1_000 });
     const runId = await world.start(chain);
     await ahead();
     await holdRun(world.engine, { actor: world.actor, runId, reason: 'look' });
@@ -124,7 +125,7 @@ describe('a worker that runs ahead of its commits', () => {
       ],
       edges: edges('both form', 'both a b'),
     });
-    await proxy.set({ latencyMs: 300 });
+    await proxy.set({ latencyMs: 1_000 });
     const runId = await world.start(workflow);
     await ahead();
     await answerRun(world.engine, {
@@ -146,7 +147,7 @@ describe('a worker that runs ahead of its commits', () => {
   });
 
   it('lets no branch wait for another that goes on and on', async () => {
-    const ids = Array.from({ length: 40 }, (_, n) => `s${n}`);
+    const ids = Array.from({ length: 120 }, (_, n) => `s${n}`);
     const workflow = await world.define({
       initialStep: 'both',
       steps: [
