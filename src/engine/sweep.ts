@@ -27,6 +27,10 @@ const OFFER_GRACE_MS = 1_000;
 /** Older than any offer: takes only step runs that were given back and never offered again. */
 const NEVER_MS = 1_000_000_000_000;
 
+/** What moves while it is counted can look like a lack of so much of what is due; a lack that lasts is one. */
+const SMALL_LACK = 0.1;
+const LASTING = 3;
+
 interface Jobs {
   /** Those that a worker has or will take, and runs whose last step is over here and not yet in Postgres. */
   live: number;
@@ -55,6 +59,8 @@ export function createSweeper(engine: Engine): Sweeper {
   let expireAfter = 0;
   let wasAway = false;
   let oldestAt = 0;
+  /** Sweeps in a row that have found a few jobs too few. */
+  let smallLacks = 0;
 
   async function sweep(): Promise<boolean> {
     const endTimer = engine.metrics.sweepDuration.startTimer();
@@ -104,9 +110,10 @@ export function createSweeper(engine: Engine): Sweeper {
     const { due, givenBack, noHandler } = await countBacklog(pool, handled);
     engine.metrics.noHandler.set(noHandler);
     if (due === 0) return;
-    const isCovered = hasEnoughJobs(due, before, await countJobs());
-    if (isCovered === null) return;
-    if (isCovered) {
+    const lack = findLack(due, before, await countJobs());
+    if (lack === null) return;
+    smallLacks = lack > 0 && lack <= due * SMALL_LACK ? smallLacks + 1 : 0;
+    if (lack === 0 || (smallLacks > 0 && smallLacks < LASTING)) {
       if (givenBack > 0) await offer(await takeForOffer(pool, handled, BATCH, NEVER_MS));
       if (Date.now() - oldestAt < OLDEST_EVERY_MS) return;
       oldestAt = Date.now();
@@ -181,11 +188,12 @@ function countResting({ mailboxes }: Engine): number {
 }
 
 /**
- * Whether the queue seems to hold a job for everything that is due; null when it cannot be asked. The queue is counted before and after
- * what is due, because both move meanwhile: what a lasting lack is, the next sweep sees. An empty wait list is no proof: jobs
- * that are active may be those of workers that died, or of steps that are over.
+ * How many jobs the queue seems to lack for what is due; null when it cannot be asked. The queue is counted before and after what is due,
+ * because both move meanwhile. An empty wait list is no proof: jobs that are active may be those of workers that died, or of steps
+ * that are over.
  */
-function hasEnoughJobs(due: number, before: Jobs | null, after: Jobs | null): boolean | null {
+function findLack(due: number, before: Jobs | null, after: Jobs | null): number | null {
   if (!after) return null;
-  return Math.max(before?.live ?? 0, after.live) >= due && after.waiting > 0;
+  if (after.waiting === 0) return due;
+  return Math.max(0, due - Math.max(before?.live ?? 0, after.live));
 }
