@@ -1,6 +1,6 @@
 // The only way a run changes. In call order: a command joins the mailbox of its run → all commands that wait there are
 // decided in order, each on the state the one before left → one commit, guarded by the run's sequence number → then, and
-// only then, jobs are offered and whoever watches is woken.
+// only then, whoever asked is answered and whoever watches is woken. Jobs may be offered before: a job is a pointer (fresh-jobs.ts).
 //
 // * A run that moved on, or is locked by another process, is loaded again and decided again; after three times once with
 //   its row locked, so that somebody always gets through.

@@ -42,6 +42,7 @@ export interface Base {
   isUndone: boolean;
 }
 
+/** A command that waits to be decided or committed. `deadline` is epoch ms. */
 export interface Waiting {
   command: Command;
   actor: Actor;

@@ -52,7 +52,7 @@ export class RunAhead {
     return this.#uncommitted;
   }
 
-  /** Whether one more job may be over before its commit; answer true with `leave` once that has returned. */
+  /** Whether one more job may be over before its commit. After true, `leave` must be called, once, when that has returned. */
   enter(): boolean {
     if (!this.isAllowed) return false;
     if (this.#uncommitted >= MAX_UNCOMMITTED) {
